@@ -1,0 +1,137 @@
+"""Running checks: all row tests and aggregates of a relation in one scan, samples only when something failed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from sqlflow.sdk import Check, CheckFailed, CheckResult, QueryTest, RowTest, StepError, TableTest, quote
+
+if TYPE_CHECKING:
+    from .session import DuckDbSession
+
+SAMPLE = 5
+_SHOWN = 60
+
+
+def run(session: DuckDbSession, relation: str, checks: Sequence[Check]) -> tuple[CheckResult, ...]:
+    """Return a result for every check, in their order.
+
+    Raises:
+        StepError: the SQL of a check fails, whatever its severity.
+
+    """
+    results: dict[int, CheckResult] = {}
+    scanned: list[tuple[int, Check, RowTest | TableTest]] = []
+    for position, check in enumerate(checks):
+        compiled = check.kind.compile(check.config, _filtered(relation, check))
+        if isinstance(compiled, QueryTest):
+            results[position] = _query(session, check, compiled)
+        else:
+            scanned.append((position, check, compiled))
+    if scanned:
+        results.update(_scan(session, relation, scanned))
+    return tuple(results[position] for position in range(len(checks)))
+
+
+def refuse(results: Sequence[CheckResult], *, kept: str) -> None:
+    """Raise CheckFailed when a check of severity error does not hold."""
+    failed = [r for r in results if not r.passed and r.severity == "error"]
+    if failed:
+        told = "\n".join(f"check {r.name} failed: {r.message}" for r in failed)
+        raise CheckFailed(told, hint=f"{kept}; mend the rows, or the check", code="SF701")
+
+
+def _filtered(relation: str, check: Check) -> str:
+    return f"(SELECT * FROM {relation} WHERE {check.where})" if check.where else relation
+
+
+def _scan(
+    session: DuckDbSession, relation: str, scanned: list[tuple[int, Check, RowTest | TableTest]]
+) -> dict[int, CheckResult]:
+    """Count failures of all row tests and take all measures in one pass over the relation."""
+    inner: list[str] = ["*"]
+    outer: list[str] = []
+    parameters: dict[str, Any] = {}
+    for position, check, test in scanned:
+        where = f"({check.where})" if check.where else "TRUE"
+        parameters |= check.parameters
+        if isinstance(test, RowTest):
+            inner.append(f"({where} AND ({test.fails})) AS sqlflow_fails_{position}")
+            inner.append(f"({where}) AS sqlflow_looks_{position}")
+            outer.append(f"count(*) FILTER (sqlflow_fails_{position}), count(*) FILTER (sqlflow_looks_{position})")
+        else:
+            inner.append(f"({where}) AS sqlflow_looks_{position}")
+            outer.append(f"{test.measure} FILTER (sqlflow_looks_{position}), count(*) FILTER (sqlflow_looks_{position})")
+    sql = f"SELECT {', '.join(outer)} FROM (SELECT {', '.join(inner)} FROM {relation})"
+    try:
+        row = session.execute(sql, parameters)[0]
+    except StepError as error:
+        raise _broken([check for _, check, _ in scanned], error) from error
+    found: dict[int, CheckResult] = {}
+    for index, (position, check, test) in enumerate(scanned):
+        value, total = row[2 * index], row[2 * index + 1]
+        if isinstance(test, RowTest):
+            found[position] = _row_result(session, relation, check, test, value, total)
+        else:
+            complaint = test.complaint(value)
+            found[position] = CheckResult(check.name, check.kind.name, check.severity, complaint is None,
+                                          None, total, complaint or "")  # fmt: skip
+    return found
+
+
+def _row_result(
+    session: DuckDbSession, relation: str, check: Check, test: RowTest, failures: int, total: int
+) -> CheckResult:
+    passed = failures <= check.max_failures
+    sample: tuple[Mapping[str, Any], ...] = ()
+    if failures:
+        where = f"({check.where}) AND ({test.fails})" if check.where else test.fails
+        sample = _sample(session, f"SELECT * FROM {relation} WHERE {where}", check.parameters)
+    return CheckResult(check.name, check.kind.name, check.severity, passed, failures, total,
+                       _message(failures, total, sample, test.shows) if failures else "", sample)  # fmt: skip
+
+
+def _query(session: DuckDbSession, check: Check, test: QueryTest) -> CheckResult:
+    try:
+        failures = session.execute(f"SELECT count(*) FROM ({test.sql}\n)", check.parameters)[0][0]
+    except StepError as error:
+        raise _broken([check], error) from error
+    sample = _sample(session, test.sql, check.parameters) if failures else ()
+    passed = failures <= check.max_failures
+    return CheckResult(check.name, check.kind.name, check.severity, passed, failures, None,
+                       _message(failures, None, sample, ()) if failures else "", sample)  # fmt: skip
+
+
+def _sample(session: DuckDbSession, sql: str, parameters: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
+    relation = f"({sql}\n)"
+    schema = session.schema_of(relation, parameters)
+    rows = session.execute(
+        "SELECT " + ", ".join(f"CAST({quote(n)} AS VARCHAR)" for n in schema.names) + f" FROM {relation} LIMIT {SAMPLE}",
+        parameters,
+    )
+    names = [n for n in schema.names if not n.startswith("sqlflow_")]
+    return tuple(dict(zip(names, row, strict=False)) for row in rows)
+
+
+def _message(failures: int, total: int | None, sample: Sequence[Mapping[str, Any]], shows: Sequence[str]) -> str:
+    """Say how many of how many rows fail, and show some of them."""
+    head = f"{failures} of {total} rows" if total is not None else f"{failures} rows"
+    lines = []
+    for row in sample:
+        wanted = {n.lower() for n in shows}
+        first = [n for n in row if n.lower() in wanted]
+        shown = [*first, *(n for n in row if n not in first)][:6]
+        lines.append("  " + ", ".join(f"{n} = {_short(row[n])}" for n in shown))
+    more = [f"  ... and {failures - len(sample)} more"] if failures > len(sample) else []
+    return "\n".join([head, *lines, *more])
+
+
+def _short(value: Any) -> str:
+    text = "NULL" if value is None else str(value)
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."
+
+
+def _broken(checks: Sequence[Check], error: StepError) -> StepError:
+    names = ", ".join(check.name for check in checks)
+    return StepError(f"the SQL of check {names} fails: {error.message}", hint=error.hint, code="SF702")

@@ -1,0 +1,127 @@
+"""The connector to another DuckDB file. Reading attaches it; writing opens it as a warehouse of its own.
+
+Writing goes through the same session as everything else, so modes, atomicity and the ledger are the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from sqlflow.sdk import (
+    ArrowStream,
+    Commit,
+    ConfigModel,
+    ConnectionReport,
+    Connector,
+    Finding,
+    Opening,
+    Query,
+    ReadRequest,
+    Rows,
+    Select,
+    SQLFlowError,
+    StepError,
+    StorageLocation,
+    TableWrite,
+    Token,
+    WriteRequest,
+    WriteResult,
+    literal,
+    quote,
+    quote_name,
+    split_name,
+)
+
+from .engine import DuckDbConfig, DuckDbEngine
+
+
+class DuckDbFile(ConfigModel):
+    """Another DuckDB database."""
+
+    path: str
+    """The database file."""
+
+
+class DuckDbRead(ConfigModel):
+    """What to read from it."""
+
+    table: str | None = None
+    """Table or view to read."""
+
+    query: Query | None = None
+    """A SELECT to run instead of reading a whole table; its tables are those of the other file, as `source.table`."""
+
+
+class DuckDbWrite(ConfigModel):
+    """What to write into it."""
+
+    table: str
+    """Table to write."""
+
+
+_READ_AS = "source"
+
+
+class DuckDbConnector(Connector[DuckDbFile]):
+    """Reads and writes another DuckDB file."""
+
+    name = "duckdb"
+    Config = DuckDbFile
+    ReadOptions = DuckDbRead
+    WriteOptions = DuckDbWrite
+    write_modes = frozenset({"replace", "append", "merge", "delete_insert"})
+
+    def missing(self, config: DuckDbFile, options: Any, folder: Path) -> Iterator[Finding]:
+        """Tell when the file is not there, or neither or both of table and query are given."""
+        if not (folder / config.path).is_file():
+            yield Finding("path", f"file not found: {config.path}", "check the path; it starts at the project folder")
+        if isinstance(options, DuckDbRead) and (options.table is None) == (options.query is None):
+            yield Finding("table", "needs a table or a query, and not both", "write table: NAME or query: SELECT ...")
+
+    def read(self, request: ReadRequest) -> Select:
+        """Attach the file read-only and select from it."""
+        if "duckdb" not in request.dialects:
+            raise StepError("the connector duckdb reads only into DuckDB engines", kind="internal")
+        options: DuckDbRead = request.options
+        path = literal(str(request.folder / request.config.path))
+        sql = options.query or f"SELECT * FROM {quote(_READ_AS)}.{quote_name(options.table or '')}"
+        return Select(
+            "duckdb", sql, setup=(f"ATTACH {path} AS {quote(_READ_AS)} (READ_ONLY)",),
+            teardown=(f"DETACH {quote(_READ_AS)}",),
+        )  # fmt: skip
+
+    def write(self, request: WriteRequest, rows: Rows) -> WriteResult:
+        """Stage the rows in the other file and publish them there."""
+        table = request.options.table
+        path = request.folder / request.config.path
+        location = StorageLocation(path, path.exists())
+        session = DuckDbEngine().open(DuckDbConfig(), Opening(location, request.folder))
+        run, _, rest = request.token.partition("/")
+        step, _, attempt = rest.rpartition("/")
+        token = Token(run, step, int(attempt or 1))
+        try:
+            session.prepare([split_name(table)[-2]] if "." in table else [])
+            if token.step in session.committed(run):
+                return WriteResult(0, places=(f"{request.config.path}:{table} (already committed)",))
+            staged = session.stage(ArrowStream(rows.batches), target=table, token=token, replacing=request.mode == "replace")
+            write = TableWrite(table, staged, request.mode, tuple(request.key))  # type: ignore[arg-type]
+            done = session.publish(Commit(token, write, table))
+            return WriteResult(done.rows.read, places=(f"{request.config.path}:{table}",))
+        finally:
+            session.close()
+
+    def test(self, config: DuckDbFile, folder: Path) -> ConnectionReport:
+        """Open the file read-only and count its tables."""
+        path = folder / config.path
+        if not path.is_file():
+            return ConnectionReport(ok=False, message=f"file not found: {path}")
+        try:
+            session = DuckDbEngine().open(DuckDbConfig(), Opening(StorageLocation(path, exists=True), folder, read_only=True))
+        except SQLFlowError as error:
+            return ConnectionReport(ok=False, message=error.message)
+        try:
+            return ConnectionReport(ok=True, message="can be read", facts={"tables": str(len(session.tables()))})
+        finally:
+            session.close()

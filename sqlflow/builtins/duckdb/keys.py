@@ -1,0 +1,68 @@
+"""Keys of a batch: there, not NULL, and unique where the mode needs it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from sqlflow.sdk import StepError, TableWrite, columns_list, did_you_mean, quote
+
+if TYPE_CHECKING:
+    from .session import DuckDbSession
+
+SAMPLE = 5
+_ORDER = re.compile(r"^(.*?)(?:\s+(asc|desc))?(\s+nulls\s+(?:first|last))?$", re.IGNORECASE)
+
+
+def check_keys(session: DuckDbSession, write: TableWrite) -> None:
+    """Refuse a batch whose keys cannot tell rows apart.
+
+    Raises:
+        StepError: a key column is missing, holds NULL, or (for merge) keys repeat.
+
+    """
+    batch = write.staged.relation
+    for column in write.key:
+        if write.staged.schema.get(column) is None:
+            raise StepError(
+                f"key column {column!r} is not in the batch for {write.target}",
+                hint=did_you_mean(column, write.staged.schema.names, noun="column"), code="SF705",
+            )  # fmt: skip
+    unique = write.mode in ("merge", "append") and write.on_duplicate == "error"
+    keys = columns_list(write.key)
+    counted = ", ".join(f"count(*) - count({quote(c)})" for c in write.key)
+    nulls = session.execute(f"SELECT {counted} FROM {batch}")[0]
+    for column, count in zip(write.key, nulls, strict=True):
+        if count:
+            raise StepError(
+                f"key column {column!r} is NULL in {count} rows of the batch for {write.target}",
+                hint="a key identifies a row; filter these rows in the source or choose another key", code="SF706",
+            )  # fmt: skip
+    if not unique:
+        return
+    found = session.execute(f"SELECT {keys}, count(*) FROM {batch} GROUP BY ALL HAVING count(*) > 1 LIMIT {SAMPLE}")
+    if found:
+        shown = "; ".join(
+            ", ".join(f"{c} = {v!r}" for c, v in zip(write.key, row, strict=False)) + f" ({row[-1]} rows)" for row in found
+        )
+        raise StepError(
+            f"duplicate keys in the batch for {write.target}: {shown}",
+            hint="write on_duplicate: first or last with order_by: [column], or make the key wider", code="SF705",
+        )  # fmt: skip
+
+
+def deduplicated(write: TableWrite) -> str:
+    """Return the batch with one row a key: the first or the last in the given order."""
+    order = ", ".join(_order_term(term, reverse=write.on_duplicate == "last") for term in write.order_by)
+    return (
+        f"SELECT * EXCLUDE (sqlflow_rank) FROM (SELECT *, row_number() OVER (PARTITION BY {columns_list(write.key)} "
+        f"ORDER BY {order}) AS sqlflow_rank FROM {write.staged.relation}) WHERE sqlflow_rank = 1"
+    )
+
+
+def _order_term(term: str, *, reverse: bool) -> str:
+    found = _ORDER.match(term.strip())
+    column, direction = (found[1], (found[2] or "asc").lower()) if found else (term, "asc")
+    if reverse:
+        direction = "asc" if direction == "desc" else "desc"
+    return f"{quote(column)} {direction} NULLS LAST"

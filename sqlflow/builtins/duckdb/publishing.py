@@ -1,0 +1,218 @@
+"""How a batch meets its target: every write mode, inside the transaction that the session holds open.
+
+`prepare` looks at the target and refuses what must not be; `run` writes. Columns always meet by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlflow.sdk import (
+    RowCounts,
+    ScriptWrite,
+    StepError,
+    TableWrite,
+    Token,
+    ViewWrite,
+    columns_list,
+    key_match,
+    quote,
+    split_name,
+)
+
+from .aligning import Alignment, align
+from .keys import check_keys, deduplicated
+from .warehouse import Entry, quoted
+
+if TYPE_CHECKING:
+    from .session import DuckDbSession
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What writing did; `total` goes into the ledger."""
+
+    rows: RowCounts
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def total(self) -> int | None:
+        """Rows written in all."""
+        known = [n for n in (self.rows.inserted, self.rows.updated) if n is not None]
+        return sum(known) if known else self.rows.read
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """A write that has been looked at and may run. `indexes` are those that the target has afterwards."""
+
+    run: Callable[[DuckDbSession], Done]
+    indexes: tuple[tuple[str, str], ...] = ()
+
+
+def read_only(rows: int | None) -> RowCounts:
+    """Count the rows of a commit that writes no table here."""
+    return RowCounts(read=rows)
+
+
+def prepare(session: DuckDbSession, write: TableWrite | ViewWrite | ScriptWrite, token: Token) -> Publication:
+    """Look at the target and choose the way to write it."""
+    if isinstance(write, ScriptWrite):
+        return Publication(lambda session: _script(session, write))
+    entry = session.warehouse.entry(write.target)
+    if isinstance(write, ViewWrite):
+        _refuse_foreign(session, write.target, entry, adopt=write.adopt)
+        return Publication(lambda session: _view(session, write, entry))
+    indexes = entry.indexes if entry else ()
+    if entry is not None and entry.kind == "view" and write.mode != "replace":
+        raise StepError(
+            f"{write.target} is a view, and mode {write.mode} needs a table",
+            hint="drop the view, or write mode: replace", code="SF719",
+        )  # fmt: skip
+    if write.mode == "replace":
+        _refuse_foreign(session, write.target, entry, adopt=write.adopt)
+        return Publication(lambda session: _replace(session, write, entry), indexes)
+    if write.key:
+        check_keys(session, write)
+    if entry is None:
+        return Publication(lambda session: _replace(session, write, None))
+    alignment = align(session, write)
+    modes = {"append": _append, "merge": _merge, "delete_insert": _delete_insert}
+    return Publication(lambda session: modes[write.mode](session, write, alignment), indexes)
+
+
+def _refuse_foreign(session: DuckDbSession, target: str, entry: Entry | None, *, adopt: bool) -> None:
+    """Refuse to replace what SQLFlow did not make, unless the document says so."""
+    if entry is not None and not adopt and not session.warehouse.owned(target):
+        raise StepError(
+            f"{target} exists and was not made by SQLFlow; replacing it would lose its rows",
+            hint="write adopt: true to take it over, or another target", code="SF718",
+        )  # fmt: skip
+
+
+def _replace(session: DuckDbSession, write: TableWrite, entry: Entry | None) -> Done:
+    target, staged = quoted(write.target), write.staged
+    batch, parameters = staged.relation, staged.source.parameters if staged.source and not staged.materialized else {}
+    if write.on_duplicate != "error":
+        batch = f"({deduplicated(write)})"
+    if entry is not None:
+        session.execute(f"DROP {entry.kind.upper()} {target}")
+    if staged.table is not None and write.on_duplicate == "error":
+        session.execute(f"ALTER TABLE {quoted(staged.table)} RENAME TO {quote(split_name(write.target)[-1])}")
+        rows = staged.rows or 0
+    else:
+        rows = int(session.execute(f"CREATE TABLE {target} AS FROM {batch}", parameters)[0][0])
+        if staged.table is not None:
+            session.execute(f"DROP TABLE {quoted(staged.table)}")
+    for name, spec in write.columns.items():
+        if not spec.nullable:
+            _require(session, write.target, name)
+    for _, statement in entry.indexes if entry else ():
+        session.execute(statement)
+    return Done(RowCounts(read=rows, inserted=rows, updated=0, deleted=None))
+
+
+def _require(session: DuckDbSession, target: str, column: str) -> None:
+    """Set NOT NULL, which a table made from a query does not inherit."""
+    nulls = session.execute(f"SELECT count(*) FROM {quoted(target)} WHERE {quote(column)} IS NULL")[0][0]
+    if nulls:
+        raise StepError(
+            f"column {column!r} of {target} is declared not null, and {nulls} rows hold NULL",
+            hint="mend the source, filter the rows, or drop `not null` from columns", code="SF712",
+        )  # fmt: skip
+    session.execute(f"ALTER TABLE {quoted(target)} ALTER {quote(column)} SET NOT NULL")
+
+
+def _view(session: DuckDbSession, write: ViewWrite, entry: Entry | None) -> Done:
+    if entry is not None:
+        session.execute(f"DROP {entry.kind.upper()} {quoted(write.target)}")
+    session.execute(f"CREATE VIEW {quoted(write.target)} AS {write.sql}")
+    return Done(RowCounts())
+
+
+def _append(session: DuckDbSession, write: TableWrite, alignment: Alignment) -> Done:
+    staged = write.staged
+    parameters = staged.source.parameters if staged.source and not staged.materialized else {}
+    warnings: tuple[str, ...] = ()
+    batch = staged.relation
+    alignment.apply(session, write.target)
+    if write.key:
+        target = quoted(write.target)
+        known = f"EXISTS (SELECT 1 FROM {target} t WHERE {key_match(write.key, 't', 's')})"
+        differing = alignment.difference("s", "t")
+        changed = session.execute(
+            f"SELECT count(*) FROM {batch} s JOIN {target} t ON {key_match(write.key, 't', 's')} WHERE {differing}"
+        )[0][0] if differing else 0  # fmt: skip
+        if changed:
+            warnings = (
+                f"{changed} rows have a key that is in {write.target} already but other values; append keeps the old "
+                "ones. Write mode: merge to update them",
+            )
+        batch = f"(SELECT s.* FROM {batch} s WHERE NOT {known})"
+    inserted = _insert(session, write.target, batch, alignment, parameters)
+    read = staged.rows if staged.rows is not None else inserted
+    return Done(RowCounts(read=read, inserted=inserted, updated=0, deleted=0), warnings)
+
+
+def _merge(session: DuckDbSession, write: TableWrite, alignment: Alignment) -> Done:
+    """Delete the matched rows that differ, insert them anew with the new ones; equal rows are not touched."""
+    target = quoted(write.target)
+    alignment.apply(session, write.target)
+    batch = f"({deduplicated(write)})" if write.on_duplicate != "error" else write.staged.relation
+    match = key_match(write.key, "t", "s")
+    differing = alignment.difference("s", "t")
+    updated = 0
+    if differing:
+        carried = [c for c in alignment.target_names if c.lower() not in alignment.batch_names]
+        if carried:  # columns that this batch never brings keep the values that matched rows have
+            extra = ", " + columns_list(carried, prefix="t.")
+            session.execute(
+                f"CREATE OR REPLACE TEMP TABLE sqlflow_merge AS SELECT s.*{extra} FROM {batch} s JOIN {target} t ON {match}"
+                f" WHERE {differing}"
+            )
+            updated = _count(session, f"DELETE FROM {target} t USING sqlflow_merge s WHERE {match}")
+            _insert(session, write.target, "sqlflow_merge", alignment, {}, carried)
+            session.execute("DROP TABLE sqlflow_merge")
+        else:
+            updated = _count(session, f"DELETE FROM {target} t USING {batch} s WHERE {match} AND ({differing})")
+    fresh = f"(SELECT s.* FROM {batch} s WHERE NOT EXISTS (SELECT 1 FROM {target} t WHERE {match}))"
+    written = _insert(session, write.target, fresh, alignment, {})
+    carried_over = differing and any(c.lower() not in alignment.batch_names for c in alignment.target_names)
+    inserted = written if carried_over else written - updated
+    return Done(RowCounts(read=write.staged.rows, inserted=inserted, updated=updated, deleted=0))
+
+
+def _delete_insert(session: DuckDbSession, write: TableWrite, alignment: Alignment) -> Done:
+    target = quoted(write.target)
+    alignment.apply(session, write.target)
+    keys = f"(SELECT DISTINCT {columns_list(write.key)} FROM {write.staged.relation})"
+    deleted = _count(session, f"DELETE FROM {target} t USING {keys} s WHERE {key_match(write.key, 't', 's')}")
+    inserted = _insert(session, write.target, write.staged.relation, alignment, {})
+    return Done(RowCounts(read=write.staged.rows, inserted=inserted, updated=0, deleted=deleted))
+
+
+def _insert(
+    session: DuckDbSession, target: str, batch: str, alignment: Alignment, parameters: object, carried: list[str] | None = None
+) -> int:
+    names = columns_list([*alignment.insert_names, *(carried or [])])
+    return _count(session, f"INSERT INTO {quoted(target)} ({names}) SELECT {names} FROM {batch}", parameters)
+
+
+def _count(session: DuckDbSession, statement: str, parameters: object = None) -> int:
+    rows = session.execute(statement, parameters)  # type: ignore[arg-type]
+    return int(rows[0][0]) if rows else 0
+
+
+_COUNTED = {"insert": "inserted", "update": "updated", "delete": "deleted"}
+
+
+def _script(session: DuckDbSession, write: ScriptWrite) -> Done:
+    counts: dict[str, int] = {}
+    for sql, parameters in write.statements:
+        rows = session.execute(sql, parameters)
+        verb = _COUNTED.get(sql.split(None, 1)[0].lower())
+        if verb and rows and len(rows) == 1 and isinstance(rows[0][0], int):
+            counts[verb] = counts.get(verb, 0) + rows[0][0]
+    return Done(RowCounts(**counts))

@@ -1,0 +1,215 @@
+"""One connection to the warehouse: queries, staging, checks and the one short transaction that publishes."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from sqlflow.sdk import (
+    ArrowStream,
+    Check,
+    CheckResult,
+    Column,
+    ColumnSpec,
+    Commit,
+    Published,
+    Rows,
+    ScriptWrite,
+    Select,
+    SQLFlowError,
+    Staged,
+    StepError,
+    TableInfo,
+    TableSchema,
+    TableWrite,
+    Token,
+    Udf,
+    ViewWrite,
+    join_name,
+    quote,
+    split_name,
+)
+
+from . import checking, publishing, staging
+from .faults import translated
+from .outflow import DuckDbRows
+from .warehouse import ALIAS, STATE, Entry, Warehouse, append_commit, quoted, verify_commit
+
+
+class DuckDbSession:
+    """A session of the DuckDB engine. Used by one thread at a time; `interrupt` may come from any."""
+
+    dialect = "duckdb"
+
+    def __init__(self, connection: Any, warehouse: Warehouse, *, forked: bool = False) -> None:
+        self.connection = connection
+        self.warehouse = warehouse
+        self._forked = forked
+        self._broken = False
+        self._teardown: list[str] = []
+
+    def fork(self) -> DuckDbSession:
+        """Open another connection to the same warehouse."""
+        with translated():
+            cursor = self.warehouse.root.cursor()
+            cursor.execute(f"USE {quote(ALIAS)}")
+        return DuckDbSession(cursor, self.warehouse, forked=True)
+
+    def prepare(self, schemas: Sequence[str]) -> None:
+        """Create schemas and state tables, serially, before any step."""
+        self.warehouse.prepare(schemas)
+
+    def register(self, function: Udf) -> None:
+        """Make a Python function callable from SQL."""
+        with translated():
+            self.warehouse.root.create_function(
+                function.name, function.function, list(function.parameters), function.returns,
+                type="arrow" if function.arrow else "native",
+                null_handling="special" if function.null_input else "default",
+                side_effects=not function.deterministic,
+            )  # fmt: skip
+        self.warehouse.functions.append(function.name)
+
+    def describe(self, table: str) -> TableInfo | None:
+        """Return what is known of a table or view."""
+        entry = self.warehouse.entry(table)
+        if entry is None:
+            return None
+        schema = self.schema_of(quoted(table))
+        return TableInfo(table, entry.kind, schema, tuple(n for n, _ in entry.indexes), self.warehouse.owned(table))
+
+    def tables(self) -> tuple[str, ...]:
+        """Return all tables and views but the state."""
+        return tuple(sorted(self.warehouse.entries()))
+
+    def schema_of(self, relation: str, parameters: Mapping[str, Any] | None = None) -> TableSchema:
+        """Return the columns of whatever may follow FROM."""
+        rows = self.execute(f"DESCRIBE FROM {relation}", parameters)
+        return TableSchema(tuple(Column(r[0], r[1], r[2] != "NO" and None) for r in rows))
+
+    def stage(
+        self, source: Select | ArrowStream, *, target: str, token: Token,
+        columns: Mapping[str, ColumnSpec] | None = None, once: bool = False, replacing: bool = False,
+    ) -> Staged:  # fmt: skip
+        """Take a batch in, as a query when it is used once, else as a table."""
+        if isinstance(source, Select):
+            for statement in source.setup:
+                self.execute(statement)
+            self._teardown += source.teardown
+        try:
+            return staging.stage(self, source, target, token, columns or {}, once=once, replacing=replacing)
+        except StepError as error:
+            raise explained(source, error) from error
+
+    def check(self, relation: str, checks: Sequence[Check]) -> tuple[CheckResult, ...]:
+        """Run checks in as few scans as possible."""
+        return checking.run(self, relation, checks)
+
+    def publish(self, commit: Commit) -> Published:
+        """Write, check and record in one transaction."""
+        write = commit.write
+        plan = publishing.prepare(self, write, commit.token) if write is not None else None
+        with self._transaction():
+            done = plan.run(self) if plan is not None else publishing.Done(publishing.read_only(commit.rows))
+            checks: tuple[CheckResult, ...] = ()
+            if commit.checks and commit.target:
+                checks = checking.run(self, quoted(commit.target), commit.checks)
+                checking.refuse(checks, kept=f"{commit.target} keeps its old rows")
+            append_commit(self.connection, commit.token, commit.target, done.total)
+        with translated():
+            verify_commit(self.connection, commit.token)
+        if isinstance(write, ScriptWrite):
+            self.warehouse.forget()
+        elif write is not None and plan is not None:
+            kind = "view" if isinstance(write, ViewWrite) else "table"
+            self.warehouse.note(write.target, Entry(kind, plan.indexes))
+        made = commit.target if isinstance(write, (TableWrite, ViewWrite)) else None
+        schema = self.schema_of(quoted(made)) if made else None
+        return Published(done.rows, schema, checks, done.warnings)
+
+    def rows(self, sql: str, parameters: Mapping[str, Any] | None = None) -> Rows:
+        """Return the rows of a query on their way out."""
+        return DuckDbRows(self, sql, dict(parameters or {}), self.schema_of(f"({sql})", parameters))
+
+    def fetch(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
+        """Return all rows of a small result."""
+        return self.execute(sql, parameters)
+
+    def arrow(self, sql: str, parameters: Mapping[str, Any] | None = None) -> Any:
+        """Return a result as an Arrow table."""
+        with self._guarded():
+            return self.connection.sql(sql, params=dict(parameters or {})).to_arrow_table()
+
+    def committed(self, run: str) -> frozenset[str]:
+        """Return the steps of a run that the ledger holds."""
+        rows = self.execute(f"SELECT DISTINCT step FROM {STATE}.commits WHERE run_id = $run", {"run": run})
+        return frozenset(row[0] for row in rows)
+
+    def interrupt(self) -> None:
+        """Stop the running statement."""
+        self.connection.interrupt()
+
+    def close(self) -> None:
+        """Roll back and let go; the first session takes the functions and the database with it."""
+        import duckdb
+
+        for statement in reversed(self._teardown):
+            with contextlib.suppress(duckdb.Error):  # the connection goes anyway
+                self.connection.execute(statement)
+        if not self._forked:
+            for name in self.warehouse.functions:
+                with contextlib.suppress(duckdb.Error):
+                    self.warehouse.root.remove_function(name)
+            self.warehouse.functions.clear()
+        self.connection.close()
+
+    def execute(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
+        """Run a statement to its end; an error in a late row is met here and not after the commit."""
+        with self._guarded():
+            found: list[tuple[Any, ...]] = self.connection.execute(sql, dict(parameters or {})).fetchall()
+            return found
+
+    @contextlib.contextmanager
+    def _guarded(self) -> Iterator[None]:
+        """Translate errors, and remember that the transaction is dead after one."""
+        try:
+            with translated():
+                yield
+        except SQLFlowError:
+            self._broken = True
+            raise
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """Commit at the end, roll back on any error. After an error nothing commits."""
+        import duckdb
+
+        self.execute("BEGIN TRANSACTION")
+        self._broken = False
+        try:
+            yield
+            if self._broken:
+                raise StepError("a statement of this transaction failed, so it cannot be committed", code="SF717")
+            self.execute("COMMIT")
+        except BaseException:
+            with contextlib.suppress(duckdb.Error):  # COMMIT may have ended it already
+                self.connection.execute("ROLLBACK")
+            raise
+
+
+def explained(source: Select | ArrowStream, error: StepError) -> StepError:
+    """Let the connector say what an engine's error over its scan means."""
+    explain = source.explain if isinstance(source, Select) else None
+    return (explain(error.message) if explain else None) or error
+
+
+def schema_name(table: str) -> str:
+    """Return the schema of a table."""
+    parts = split_name(table)
+    return parts[-2] if len(parts) > 1 else "main"
+
+
+def qualified(table: str, name: str) -> str:
+    """Return a name in the schema of a table."""
+    return join_name((schema_name(table), name))

@@ -1,0 +1,166 @@
+"""CSV files. The format is what the options say; only the types of columns are detected."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from sqlflow.sdk import ConfigModel, ReadRequest, Rows, Select, WriteRequest, WriteResult, quote
+
+from .csvtext import CsvShape, complaint, inspect
+from .local import LocalFileConnector, Verbatim, arguments, file_list
+
+
+class CsvRead(ConfigModel):
+    """How a CSV file is to be read."""
+
+    path: str = Field(min_length=1)
+    """File, or pattern such as `data/*.csv` or `data/**/*.csv.gz`."""
+
+    delimiter: str = Field(default=",", min_length=1, max_length=4)
+    """Text between two fields."""
+
+    header: bool = True
+    """Whether the first line names the columns."""
+
+    quote: str = Field(default='"', max_length=1)
+    """Character around fields that hold the delimiter; empty for none."""
+
+    escape: str = Field(default='"', max_length=1)
+    """Character before a quote inside a quoted field."""
+
+    null_values: list[str] = Field(default_factory=lambda: [""])
+    """Texts that stand for NULL."""
+
+    encoding: Literal["utf-8", "utf-16", "latin-1"] = "utf-8"
+    """Encoding of the text."""
+
+    compression: Literal["auto", "none", "gzip", "zstd"] = "auto"
+    """Compression; `auto` goes by the file's ending."""
+
+    skip: int = Field(default=0, ge=0)
+    """Lines to leave out before the header."""
+
+    comment: str = Field(default="", max_length=1)
+    """Character that starts a comment line; empty for none."""
+
+    decimal_separator: Literal[".", ","] = "."
+    """Character before the decimals of a number."""
+
+    date_format: str | None = None
+    """Format of dates, such as `%d.%m.%Y`; detected when left out."""
+
+    timestamp_format: str | None = None
+    """Format of timestamps, such as `%Y-%m-%d %H:%M:%S`; detected when left out."""
+
+    null_padding: bool = False
+    """Whether a line with too few fields is filled with NULL; without it such a line is an error."""
+
+    all_text: bool = False
+    """Whether every column is text unless `columns` gives its type."""
+
+    hive_partitioning: bool = False
+    """Whether folders named `key=value` become columns."""
+
+    union_by_name: bool = False
+    """Whether files of one pattern may have different columns, which then meet by name."""
+
+    sample_rows: int = Field(default=20480, ge=-1)
+    """Rows looked at to detect types; -1 for all."""
+
+
+class CsvWrite(ConfigModel):
+    """How a CSV file is to be written."""
+
+    path: str = Field(min_length=1)
+    """File to write; a folder with `partition_by`."""
+
+    delimiter: str = Field(default=",", min_length=1, max_length=1)
+    """Character between two fields."""
+
+    header: bool = True
+    """Whether the first line names the columns."""
+
+    null_value: str = ""
+    """Text that stands for NULL."""
+
+    quote_all: bool = False
+    """Whether every field is quoted, which keeps empty text apart from NULL."""
+
+    compression: Literal["auto", "none", "gzip", "zstd"] = "auto"
+    """Compression; `auto` goes by the file's ending."""
+
+    date_format: str | None = None
+    """Format of dates, such as `%d.%m.%Y`."""
+
+    timestamp_format: str | None = None
+    """Format of timestamps."""
+
+    partition_by: list[str] = Field(default_factory=list)
+    """Columns whose values become folders `key=value`."""
+
+
+class CsvConnector(LocalFileConnector):
+    """Reads and writes CSV files."""
+
+    name = "csv"
+    ReadOptions = CsvRead
+    WriteOptions = CsvWrite
+    suffix = "csv"
+
+    def read(self, request: ReadRequest) -> Select:
+        """Hand the engine a scan with every option of the format stated."""
+        options: CsvRead = request.options
+        files = self.files(request.config, options.path, request.folder)
+        shape = inspect(Path(files[0]), options)
+        if shape.fatal is not None:
+            raise shape.fatal
+        declared = {name.lower(): spec.type for name, spec in request.columns.items()}
+        types = {name: declared[name.lower()] for name in shape.columns if name.lower() in declared}
+        padded = _padded_column(shape, types, len(files))
+        settings = {
+            "delim": options.delimiter, "header": options.header, "quote": options.quote, "escape": options.escape,
+            "encoding": options.encoding, "nullstr": options.null_values, "skip": options.skip,
+            "comment": options.comment, "decimal_separator": options.decimal_separator,
+            "dateformat": options.date_format, "timestampformat": options.timestamp_format,
+            "null_padding": options.null_padding or None, "all_varchar": options.all_text or None,
+            "hive_partitioning": options.hive_partitioning, "union_by_name": options.union_by_name or None,
+            "sample_size": options.sample_rows, "compression": None if options.compression == "auto" else options.compression,
+            "types": {**types, **({padded[0]: "VARCHAR"} if padded else {})} or None,
+        }  # fmt: skip
+        sql = f"SELECT * FROM read_csv({file_list(files)}{arguments(settings)})"
+        if padded:
+            name, kind = padded
+            sql = f"SELECT * REPLACE (CAST(trim({quote(name)}) AS {kind}) AS {quote(name)}) FROM ({sql})"
+        return Select("duckdb", sql, explain=lambda text: complaint(text, Path(files[0]), options))
+
+    def write(self, request: WriteRequest, rows: Rows) -> WriteResult:
+        """Write through the engine's own CSV writer."""
+        options: CsvWrite = request.options
+        settings: dict[str, Any] = {
+            "FORMAT": "csv", "DELIMITER": options.delimiter, "HEADER": options.header, "NULLSTR": options.null_value,
+            "DATEFORMAT": options.date_format, "TIMESTAMPFORMAT": options.timestamp_format,
+            "COMPRESSION": compression_of(options.compression, options.path),
+            "FORCE_QUOTE": Verbatim("*") if options.quote_all else None,
+        }  # fmt: skip
+        return self.copy(request, rows, settings, options.partition_by)
+
+
+def compression_of(asked: str, path: str) -> str:
+    """Return the compression of a file by its ending, unless it is stated."""
+    if asked != "auto":
+        return asked
+    endings = {".gz": "gzip", ".zst": "zstd"}
+    return next((kind for ending, kind in endings.items() if path.endswith(ending)), "none")
+
+
+def _padded_column(shape: CsvShape, types: dict[str, str], files: int) -> tuple[str, str] | None:
+    """Return the last column and its real type when trailing spaces at the end of the file hide it."""
+    if files != 1 or shape.padded_type is None or not shape.columns:
+        return None
+    name = shape.columns[-1]
+    return name, types.get(name, shape.padded_type)
+
+

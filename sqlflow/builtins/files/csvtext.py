@@ -1,0 +1,179 @@
+"""Looking into the text of a CSV file: its columns, and what is wrong with it in words that help.
+
+Reads the first and the last kilobytes. Types and values are the engine's work.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import re
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlflow.sdk import StepError
+
+if TYPE_CHECKING:
+    from .csv import CsvRead
+
+HEAD = 65_536
+TAIL = 8_192
+LONGEST_SEARCH = 50_000_000
+_OTHERS = (";", "\t", "|", ",")
+_NAMES = {";": '";"', "\t": '"\\t" (tab)', "|": '"|"', ",": '","'}
+
+
+@dataclass(frozen=True, slots=True)
+class CsvShape:
+    """What the text shows: column names, the type that trailing spaces hide from the sniffer, and fatal faults."""
+
+    columns: tuple[str, ...] = ()
+    padded_type: str | None = None
+    fatal: StepError | None = field(default=None)
+
+
+def inspect(path: Path, options: CsvRead) -> CsvShape:
+    """Look at the head and the tail of a file."""
+    try:
+        head, tail = _ends(path, options)
+    except OSError as error:
+        return CsvShape(fatal=_fault(f"cannot read {path}: {error.strerror}", "check its permissions", "permission"))
+    except EOFError:
+        return CsvShape(fatal=_fault(f"{path} is cut off: its compression ends too early", "fetch the file again"))
+    if not head.strip():
+        return CsvShape(fatal=_fault(f"{path} is empty", "a CSV file needs at least its header line"))
+    if head[:2] in (b"\xff\xfe", b"\xfe\xff") and options.encoding != "utf-16":
+        return CsvShape(fatal=_fault(f"{path} is UTF-16 text", "write encoding: utf-16"))
+    try:
+        text = head.decode("utf-8-sig" if options.encoding == "utf-8" else options.encoding, errors="ignore")
+    except UnicodeDecodeError:
+        text = ""
+    rows = _rows(text, options)
+    first = rows[0] if rows else []
+    if len(first) == 1 and options.header:
+        for other in _OTHERS:
+            if other != options.delimiter and other in first[0]:
+                shown = _NAMES[other]
+                return CsvShape(fatal=_fault(
+                    f"{path} has one column named {first[0][:60]!r}: its fields are not separated by {options.delimiter!r}",
+                    f"write delimiter: {shown.split(' ')[0]}"))  # fmt: skip
+    if not options.header or options.skip or options.comment:
+        return CsvShape(tuple(first) if options.header and not options.comment else ())
+    last = _rows(tail.decode("utf-8", errors="ignore"), options)[-1:] if tail else []
+    if last and len(last[0]) < len(first) and not options.null_padding and last[0]:
+        number = _line_count(path) if len(head) == path.stat().st_size else None
+        return CsvShape(tuple(first), fatal=_short_line(path, f"line {number}" if number else "the last line",
+                                                       len(last[0]), len(first)))  # fmt: skip
+    padded = None
+    if last and len(last[0]) == len(first) and tail.rstrip(b" \t") != tail:
+        padded = _type_of([row[-1] for row in rows[1:] if len(row) == len(first)], last[0][-1].strip())
+    return CsvShape(tuple(first), padded)
+
+
+def complaint(message: str, path: Path, options: CsvRead) -> StepError | None:
+    """Turn the engine's error over a CSV file into what a person can act on."""
+    name = path.name
+    if "unicode" in message.lower() or "utf-8" in message.lower() or "not utf" in message.lower():
+        return _fault(f"{name} is not {options.encoding} text", "write encoding: latin-1 (or utf-16), or save it as UTF-8")
+    if "sniffing file" in message or "Expected Number of Columns" in message or "CSV Error on Line" in message:
+        found = _first_ragged(path, options)
+        if found is not None and not (found[1] < found[2] and options.null_padding):
+            return _short_line(path, f"line {found[0]}", found[1], found[2])
+    if at := re.search(r"CSV Error on Line: (\d+)", message):
+        original = re.search(r"Original Line: ?(.*)", message)
+        why = re.search(r'(Error when converting column "[^"]+"\. .*?)(?:\n|$)', message)
+        shown = f": {original[1].strip()[:120]}" if original else ""
+        told = why[1] if why else message.split("\n")[2] if message.count("\n") > 1 else message.split("\n")[0]
+        return _fault(f"{name}, line {at[1]}{shown}\n  {told}",
+                      "declare the column's type under columns, or name the text that means NULL under null_values")  # fmt: skip
+    if "sniffing file" in message:
+        return _fault(f"{name} does not have the format that the options say",
+                      "check delimiter, quote, escape and skip; null_padding: true fills short lines")  # fmt: skip
+    return None
+
+
+def _short_line(path: Path, line: str, found: int, expected: int) -> StepError:
+    fewer = found < expected
+    hint = "write null_padding: true to fill short lines with NULL, or mend the line" if fewer else (
+        "quote fields that hold the delimiter, or mend the line")  # fmt: skip
+    return _fault(f"{path.name}, {line}: {found} fields, expected {expected}", hint)
+
+
+def _fault(message: str, hint: str, kind: str = "bad_data") -> StepError:
+    return StepError(message, hint=hint, code="SF511", kind=kind)  # type: ignore[arg-type]
+
+
+def _ends(path: Path, options: CsvRead) -> tuple[bytes, bytes]:
+    """Return the first bytes, and the last ones of a file that is not compressed."""
+    if options.compression == "gzip" or (options.compression == "auto" and path.suffix == ".gz"):
+        with gzip.open(path) as stream:
+            return stream.read(HEAD), b""
+    if options.compression == "zstd" or (options.compression == "auto" and path.suffix == ".zst"):
+        return b"\x00", b""  # not looked into; the engine reads it
+    with path.open("rb") as stream:
+        head = stream.read(HEAD)
+        size = stream.seek(0, io.SEEK_END)
+        stream.seek(max(size - TAIL, 0))
+        tail = stream.read()
+    return head, (b"" if tail.endswith((b"\n", b"\r")) else tail[tail.rfind(b"\n") + 1 :])
+
+
+def _rows(text: str, options: CsvRead) -> list[list[str]]:
+    """Split text into fields as the options say."""
+    quoting = csv.QUOTE_MINIMAL if options.quote else csv.QUOTE_NONE
+    reader = csv.reader(
+        io.StringIO(text, newline=""), delimiter=options.delimiter[0], quotechar=options.quote or None, quoting=quoting
+    )
+    try:
+        return [row for row in reader if row][options.skip :]
+    except csv.Error:
+        return []
+
+
+def _first_ragged(path: Path, options: CsvRead) -> tuple[int, int, int] | None:
+    """Find the first line whose number of fields is not the header's: line, found, expected."""
+    if path.stat().st_size > LONGEST_SEARCH or path.suffix in (".gz", ".zst"):
+        return None
+    with path.open(encoding=options.encoding, errors="replace", newline="") as stream:
+        for _ in range(options.skip):
+            next(stream, None)
+        reader = csv.reader(stream, delimiter=options.delimiter[0], quotechar=options.quote or None,
+                            quoting=csv.QUOTE_MINIMAL if options.quote else csv.QUOTE_NONE)  # fmt: skip
+        expected = 0
+        try:
+            for row in reader:
+                expected = expected or len(row)
+                if row and len(row) != expected:
+                    return reader.line_num + options.skip, len(row), expected
+        except csv.Error:
+            return None
+    return None
+
+
+def _line_count(path: Path) -> int:
+    data = path.read_bytes()
+    return data.count(b"\n") + (0 if data.endswith(b"\n") else 1)
+
+
+def _type_of(values: list[str], last: str) -> str | None:
+    """Return the type that all values have once the last one is trimmed, when a space would make it text."""
+    known = [value.strip() for value in [*values, last] if value.strip()]
+    if not known:
+        return None
+    if all(value.lower() in ("true", "false") for value in known):
+        return "BOOLEAN"
+    if all(re.fullmatch(r"[-+]?\d{1,18}", value) for value in known):
+        return "BIGINT"
+    if all(re.fullmatch(r"[-+]?\d*\.?\d+([eE][-+]?\d+)?", value) for value in known):
+        return "DOUBLE"
+    for kind, parse in (("DATE", date.fromisoformat), ("TIMESTAMP", datetime.fromisoformat)):
+        try:
+            for value in known:
+                parse(value)
+        except ValueError:
+            continue
+        return kind
+    return None

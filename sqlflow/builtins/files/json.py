@@ -1,0 +1,105 @@
+"""JSON files: one array of objects, or one object a line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from sqlflow.sdk import ConfigModel, ReadRequest, Rows, Select, StepError, WriteRequest, WriteResult
+
+from .csv import compression_of
+from .local import LocalFileConnector, arguments, file_list
+
+
+class JsonRead(ConfigModel):
+    """How JSON files are to be read."""
+
+    path: str = Field(min_length=1)
+    """File, or pattern such as `data/*.jsonl`."""
+
+    lines: bool | None = None
+    """Whether every line is an object of its own, or the file is one array; detected when left out."""
+
+    compression: Literal["auto", "none", "gzip", "zstd"] = "auto"
+    """Compression; `auto` goes by the file's ending."""
+
+    date_format: str | None = None
+    """Format of dates; detected when left out."""
+
+    timestamp_format: str | None = None
+    """Format of timestamps; detected when left out."""
+
+    hive_partitioning: bool = False
+    """Whether folders named `key=value` become columns."""
+
+    union_by_name: bool = False
+    """Whether files of one pattern may have different keys, which then meet by name."""
+
+    sample_rows: int = Field(default=20480, ge=-1)
+    """Objects looked at to detect keys and types; -1 for all."""
+
+
+class JsonWrite(ConfigModel):
+    """How a JSON file is to be written."""
+
+    path: str = Field(min_length=1)
+    """File to write; a folder with `partition_by`."""
+
+    lines: bool | None = None
+    """Whether every row is a line of its own, or the file is one array; by default lines unless it ends in `.json`."""
+
+    compression: Literal["auto", "none", "gzip", "zstd"] = "auto"
+    """Compression; `auto` goes by the file's ending."""
+
+    date_format: str | None = None
+    """Format of dates."""
+
+    timestamp_format: str | None = None
+    """Format of timestamps."""
+
+    partition_by: list[str] = Field(default_factory=list)
+    """Columns whose values become folders `key=value`."""
+
+
+class JsonConnector(LocalFileConnector):
+    """Reads and writes JSON files."""
+
+    name = "json"
+    ReadOptions = JsonRead
+    WriteOptions = JsonWrite
+    suffix = "json"
+
+    def read(self, request: ReadRequest) -> Select:
+        """Hand the engine a scan."""
+        options: JsonRead = request.options
+        files = self.files(request.config, options.path, request.folder)
+        layout = {None: "auto", True: "newline_delimited", False: "array"}[options.lines]
+        settings = {
+            "format": layout, "dateformat": options.date_format, "timestampformat": options.timestamp_format,
+            "hive_partitioning": options.hive_partitioning, "union_by_name": options.union_by_name or None,
+            "sample_size": options.sample_rows, "compression": None if options.compression == "auto" else options.compression,
+        }  # fmt: skip
+        sql = f"SELECT * FROM read_json({file_list(files)}{arguments(settings)})"
+        return Select("duckdb", sql, explain=lambda text: _complaint(text, Path(files[0])))
+
+    def write(self, request: WriteRequest, rows: Rows) -> WriteResult:
+        """Write through the engine's own JSON writer."""
+        options: JsonWrite = request.options
+        stem = options.path.removesuffix(".gz").removesuffix(".zst")
+        lines = options.lines if options.lines is not None else not stem.endswith(".json")
+        settings: dict[str, Any] = {
+            "FORMAT": "json", "ARRAY": not lines, "DATEFORMAT": options.date_format,
+            "TIMESTAMPFORMAT": options.timestamp_format, "COMPRESSION": compression_of(options.compression, options.path),
+        }  # fmt: skip
+        return self.copy(request, rows, settings, options.partition_by)
+
+
+def _complaint(message: str, path: Path) -> StepError | None:
+    if "Malformed JSON" in message or "not a JSON" in message or "unexpected end" in message.lower():
+        return StepError(f"{path.name}: {message.splitlines()[0]}", hint="mend the file; with lines: true every line is one object",
+                         code="SF511")  # fmt: skip
+    if "unicode" in message.lower() or "utf" in message.lower():
+        return StepError(f"{path.name} is not UTF-8 text", hint="save it as UTF-8", code="SF511")
+    return None

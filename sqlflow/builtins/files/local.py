@@ -1,0 +1,214 @@
+"""Local files: finding them, and writing them so that a reader sees the old file or the new one.
+
+Knows nothing of formats. What one format does with its options is the format's own file.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+from sqlflow.sdk import (
+    ConfigModel,
+    ConnectionReport,
+    Connector,
+    Finding,
+    Rows,
+    StepError,
+    WriteRequest,
+    WriteResult,
+    literal,
+    quote,
+)
+
+_MAGIC = "*?["
+
+
+class FileConfig(ConfigModel):
+    """A folder of files."""
+
+    folder: str | None = None
+    """Folder where paths start; by default the project folder."""
+
+
+class LocalFileConnector(Connector[FileConfig]):
+    """What the connectors to local files share. Not a connector by itself."""
+
+    Config = FileConfig
+    suffix: ClassVar[str]
+    """Ending of files that a partitioned export makes."""
+
+    def missing(self, config: FileConfig, options: Any, folder: Path) -> Iterator[Finding]:
+        """Tell when no file matches the path."""
+        root = root_of(config, folder)
+        if not matches(root, options.path):
+            what = "no file matches" if is_pattern(options.path, root) else "file not found:"
+            yield Finding("path", f"{what} {options.path}", f"looked in {_shown(root)}; check the path")
+
+    def files(self, config: FileConfig, path: str, folder: Path) -> list[str]:
+        """Return the files of a path or pattern, sorted.
+
+        Raises:
+            StepError: there is none.
+
+        """
+        root = root_of(config, folder)
+        found = matches(root, path)
+        if not found:
+            raise StepError(f"no file matches {path} in {_shown(root)}", hint="check the path", code="SF501", kind="not_found")
+        return found
+
+    def test(self, config: FileConfig, folder: Path) -> ConnectionReport:
+        """Tell whether the folder is there and may be read."""
+        root = root_of(config, folder)
+        if not root.is_dir():
+            return ConnectionReport(ok=False, message=f"folder not found: {root}")
+        if not os.access(root, os.R_OK | os.X_OK):
+            return ConnectionReport(ok=False, message=f"folder cannot be read: {root}")
+        facts = {"folder": str(root), "writable": "yes" if os.access(root, os.W_OK) else "no"}
+        return ConnectionReport(ok=True, message="can be read", facts=facts)
+
+    def copy(self, request: WriteRequest, rows: Rows, settings: Mapping[str, Any], partition_by: list[str]) -> WriteResult:
+        """Write rows as one file, or as a folder of partitions, and put it in place at once."""
+        target = root_of(request.config, request.folder) / request.options.path
+        if is_pattern(request.options.path, target.parent):
+            raise StepError(f"{request.options.path} is a pattern, not a file to write", hint="write a plain path", code="SF512")
+        make_folder(target.parent)
+        staging = target.with_name(f".{target.name}.sqlflow-tmp")
+        remove(staging)
+        try:
+            if partition_by:
+                written = self._copy_partitions(rows, staging, settings, partition_by)
+            else:
+                written = rows.copy(f"COPY ({{query}}) TO {literal(str(staging))} ({_options(settings)})")
+            size = sum(f.stat().st_size for f in [staging, *staging.rglob("*")] if f.is_file())
+            self._put(staging, target)
+        finally:
+            remove(staging)
+        return WriteResult(written, size, (request.options.path,))
+
+    def _copy_partitions(self, rows: Rows, staging: Path, settings: Mapping[str, Any], partition_by: list[str]) -> int:
+        names = {name.lower() for name in rows.schema.names}
+        for column in partition_by:
+            if column.lower() not in names:
+                raise StepError(f"partition_by names column {column!r}, which the rows do not have",
+                                hint=f"they have: {', '.join(rows.schema.names)}", code="SF512")  # fmt: skip
+        columns = ", ".join(quote(c) for c in partition_by)
+        ending = f", FILE_EXTENSION {literal(self.suffix)}" if self.suffix else ""
+        staging.mkdir()
+        written = rows.copy(
+            f"COPY ({{query}}) TO {literal(str(staging))} ({_options(settings)}, PARTITION_BY ({columns}){ending})"
+        )
+        if written == 0:  # no partition, no file: one without rows keeps the header
+            empty = staging / f"data_0.{self.suffix}"
+            rows.copy(
+                f"COPY (SELECT * EXCLUDE ({columns}) FROM ({{query}})) TO {literal(str(empty))} ({_options(settings)})"
+            )
+        return written
+
+    def _put(self, staging: Path, target: Path) -> None:
+        """Rename into place. A folder is only replaced when it holds nothing but this format's files."""
+        try:
+            if staging.is_file():
+                if target.is_dir():
+                    raise StepError(f"{target} is a folder, and a file was to be written there",
+                                    hint="name a file, or write partition_by", code="SF512")  # fmt: skip
+                os.replace(staging, target)
+                return
+            old = target.with_name(f".{target.name}.sqlflow-old")
+            if not target.exists() and old.exists():
+                os.replace(old, target)  # a process was killed between the two renames below
+            if target.is_dir():
+                strange = [f for f in target.rglob("*") if f.is_file() and not f.name.endswith(self.suffix)]
+                if strange:
+                    raise StepError(f"{target} holds files that this export did not make, such as {strange[0].name}",
+                                    hint="give the export a folder of its own", code="SF512")  # fmt: skip
+            elif target.exists():
+                raise StepError(f"{target} is a file, and a folder was to be written there",
+                                hint="name a folder, or remove partition_by", code="SF512")  # fmt: skip
+            remove(old)
+            if target.exists():
+                os.replace(target, old)
+            os.replace(staging, target)
+            remove(old)
+        except OSError as error:
+            raise cannot_write(target, error) from error
+
+
+def root_of(config: FileConfig, folder: Path) -> Path:
+    """Return the folder where the connection's paths start."""
+    return folder / config.folder if config.folder else folder
+
+
+def is_pattern(path: str, root: Path) -> bool:
+    """Tell whether a path is a glob; a file that is really named so is not."""
+    return any(c in path for c in _MAGIC) and not (root / path).exists()
+
+
+def matches(root: Path, path: str) -> list[str]:
+    """Return the files that a path or pattern stands for, as absolute names, sorted."""
+    whole = root / path
+    if whole.is_file():
+        return [str(whole)]
+    if not any(c in path for c in _MAGIC):
+        return []
+    found = glob.glob(str(Path(glob.escape(str(root))) / path), recursive=True)
+    return sorted(name for name in found if os.path.isfile(name))
+
+
+def file_list(files: list[str]) -> str:
+    """Write files as the first argument of a read function; characters that the engine would expand are escaped."""
+    escaped = [literal("".join(f"[{c}]" if c in _MAGIC else c for c in name)) for name in files]
+    return escaped[0] if len(escaped) == 1 else f"[{', '.join(escaped)}]"
+
+
+def arguments(values: Mapping[str, Any]) -> str:
+    """Write named arguments of a table function; what is None is left out."""
+    return "".join(f", {name} = {_argument(value)}" for name, value in values.items() if value is not None)
+
+
+def _argument(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{literal(k)}: {literal(v)}" for k, v in value.items()) + "}"
+    return literal(value)
+
+
+class Verbatim(str):
+    """SQL that stands in a statement as it is, such as the star that names all columns."""
+
+    __slots__ = ()
+
+
+def _options(settings: Mapping[str, Any]) -> str:
+    shown = {n: v if isinstance(v, Verbatim) else literal(v) for n, v in settings.items() if v is not None}
+    return ", ".join(f"{name} {value}" for name, value in shown.items())
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder that a file goes into."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(folder, error) from error
+
+
+def cannot_write(path: Path, error: OSError) -> StepError:
+    """Say why a file could not be put where it belongs."""
+    return StepError(f"cannot write {path}: {error.strerror}", hint="check its permissions and free space; "
+                     "what was there before is untouched", code="SF713", kind="permission")  # fmt: skip
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _shown(folder: Path) -> str:
+    return str(folder)

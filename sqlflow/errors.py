@@ -1,0 +1,112 @@
+"""The one exception tree.
+
+    SQLFlowError
+    ├── DocumentError            the document or the command is wrong; carries problems          exit 2
+    ├── PluginError
+    │   ├── PluginBroken         a plugin that the document needs does not load                  exit 3
+    │   └── PluginConflict       two distributions bring the same name                           exit 3
+    ├── StepError                a step did not do what it should                                exit 1
+    │   ├── TransientError       may succeed when tried again: the only one that is retried
+    │   ├── CheckFailed          data is not as the document says it must be
+    │   └── SchemaChanged        a source or a target has other columns than expected
+    ├── RunInterrupted           the user or the system stopped the run                          exit 130
+    └── WarehouseLocked          another process is writing the warehouse                        exit 1
+
+Every message says what was found, what was expected and what to do.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from .problem import Problem
+
+ErrorKind = Literal["transient", "authentication", "permission", "not_found", "bad_data", "internal"]
+
+
+class SQLFlowError(Exception):
+    """Anything that SQLFlow says went wrong. `hint` is the remedy, kept apart so that faces can set it off."""
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, *, hint: str | None = None, code: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.code = code
+
+    def __str__(self) -> str:
+        return f"{self.message}\n  hint: {self.hint}" if self.hint else self.message
+
+
+class DocumentError(SQLFlowError):
+    """The document cannot run. `problems` holds every one that was found, in file order."""
+
+    exit_code = 2
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems: tuple[Problem, ...] = tuple(problems)
+        super().__init__("\n".join(_lines(self.problems)))
+
+
+class PluginError(SQLFlowError):
+    """Something is wrong with an installed plugin."""
+
+    exit_code = 3
+
+
+class PluginBroken(PluginError):
+    """A plugin that is needed did not load."""
+
+
+class PluginConflict(PluginError):
+    """Two distributions bring the same name, or one brings a name it may not use."""
+
+
+class StepError(SQLFlowError):
+    """A step failed. `kind` sorts the cause, so that a reader knows whom to ask."""
+
+    def __init__(
+        self, message: str, *, hint: str | None = None, code: str | None = None, kind: ErrorKind = "bad_data"
+    ) -> None:
+        super().__init__(message, hint=hint, code=code)
+        self.kind: ErrorKind = kind
+
+
+class TransientError(StepError):
+    """A failure that may pass: the network, a busy server, a write conflict. Only this one is retried."""
+
+    def __init__(self, message: str, *, hint: str | None = None, code: str | None = None) -> None:
+        super().__init__(message, hint=hint, code=code, kind="transient")
+
+
+class CheckFailed(StepError):
+    """A check of severity `error` does not hold; the target keeps its old rows."""
+
+
+class SchemaChanged(StepError):
+    """Columns are not what the target or the contract expects."""
+
+
+class RunInterrupted(SQLFlowError):
+    """The run was stopped from outside; what had not been committed was rolled back."""
+
+    exit_code = 130
+
+
+class WarehouseLocked(SQLFlowError):
+    """Another process has the warehouse open for writing. `pid` is that process, when known."""
+
+    def __init__(self, message: str, *, pid: int | None = None, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint, code="SF703")
+        self.pid = pid
+
+
+def _lines(problems: Iterable[Problem]) -> Iterable[str]:
+    for problem in problems:
+        yield str(problem)
+        if problem.hint:
+            yield f"  hint: {problem.hint}"

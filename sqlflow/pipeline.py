@@ -1,0 +1,127 @@
+"""The staircase on one page: a file becomes a document, a plan, a run, a result.
+
+    from sqlflow import Pipeline
+
+    with Pipeline.from_file("orders.yaml").run(profile="prod", vars={"region": "EU"}) as result:
+        print(result.status)
+        result.table("marts.daily")
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+from sqlflow.errors import DocumentError
+from sqlflow.plan import Plan, Request, make_plan
+from sqlflow.problem import Problem
+from sqlflow.project import Workspace, display, open_workspace
+from sqlflow.registry import Catalog, discover
+from sqlflow.result import RunResult
+from sqlflow.run import execute
+from sqlflow.sdk import Observer
+from sqlflow.spec import CheckOptions, Envelope, read_pipeline
+
+RESERVED = {
+    "step type": frozenset(Envelope.model_fields),
+    "connector": frozenset({*Envelope.model_fields, "connection", "connector", "incremental"}),
+    "check": frozenset(CheckOptions.model_fields),
+}
+
+
+def installed(blocked: Sequence[str] = ()) -> Catalog:
+    """Return the catalog of the plugins installed here."""
+    return Catalog(discover(blocked), RESERVED)
+
+
+def new_run_id(now: datetime) -> str:
+    """Return an id that sorts by time."""
+    return f"{now:%Y%m%dT%H%M%S}{now.microsecond // 1000:03d}Z-{secrets.token_hex(3)}"
+
+
+@dataclass
+class Pipeline:
+    """A pipeline document and what it needs to run."""
+
+    path: Path
+    catalog: Catalog = field(default_factory=installed)
+    workspace: Workspace | None = None
+
+    @classmethod
+    def from_file(cls, path: str | os.PathLike[str]) -> Pipeline:
+        """Take a pipeline from a file. Nothing is read until it is planned, validated or run."""
+        return cls(Path(path))
+
+    def plan(
+        self,
+        *,
+        profile: str | None = None,
+        vars: Mapping[str, Any] | None = None,  # noqa: A002 - the word of the document
+        select: Sequence[str] = (),
+        exclude: Sequence[str] = (),
+        fail_fast: bool = False,
+        offline: bool = False,
+    ) -> Plan:
+        """Resolve the document to steps that can run.
+
+        Raises:
+            DocumentError: it cannot run; carries every problem.
+
+        """
+        document = read_pipeline(self.path, display(self.path))
+        if isinstance(document, list):
+            raise DocumentError(document)
+        now = datetime.now(UTC)
+        given = {name: _text(value) for name, value in (vars or {}).items()}
+        request = Request(new_run_id(now), now, profile, given, os.environ, tuple(select), tuple(exclude), fail_fast, offline)
+        return make_plan(document, self.workspace or open_workspace(self.path), self.catalog, request)
+
+    def validate(self, *, profile: str | None = None, vars: Mapping[str, Any] | None = None) -> tuple[Problem, ...]:  # noqa: A002
+        """Return every problem of the document; nothing is run, and no network or credential is touched."""
+        try:
+            return self.plan(profile=profile, vars=vars, offline=True).notes
+        except DocumentError as error:
+            return error.problems
+
+    def run(
+        self,
+        *,
+        profile: str | None = None,
+        vars: Mapping[str, Any] | None = None,  # noqa: A002
+        select: Sequence[str] = (),
+        exclude: Sequence[str] = (),
+        fail_fast: bool = False,
+        observers: Sequence[Observer] = (),
+        stop: Event | None = None,
+    ) -> RunResult:
+        """Run the pipeline. A failed step is told in the result; what keeps the run from starting is raised."""
+        plan = self.plan(profile=profile, vars=vars, select=select, exclude=exclude, fail_fast=fail_fast)
+        return run_plan(plan, self.catalog, observers, stop, keep_open=_is_transient(plan))
+
+
+def run_plan(
+    plan: Plan, catalog: Catalog, observers: Sequence[Observer] = (), stop: Event | None = None, *, keep_open: bool = False
+) -> RunResult:
+    """Execute a plan and return its result."""
+    named = [(type(observer).__name__, observer) for observer in observers]
+    finished = execute(plan, catalog, named, stop, keep_open=keep_open)
+    return RunResult(plan, finished.record, finished.notices, finished.session)
+
+
+def _is_transient(plan: Plan) -> bool:
+    engine = plan.engine
+    return engine.storage.locate(engine.storage_config, plan.folder, default_name=engine.default_name).path is None
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (list, tuple)):
+        return ",".join(_text(item) for item in value)
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)

@@ -1,0 +1,26 @@
+"""Document and catalog become a plan: something that can run. Pure: opens no connection and runs no query.
+
+Must not know how steps are executed or how anything is shown.
+"""
+
+from .effects import effects
+from .endpoints import Connections, DeclaredConnection
+from .graph import table_key
+from .model import Condition, EnginePlan, Plan, PlannedStep
+from .planner import Request, make_plan
+from .variables import Scope, Value
+
+__all__ = [
+    "Condition",
+    "Connections",
+    "DeclaredConnection",
+    "EnginePlan",
+    "Plan",
+    "PlannedStep",
+    "Request",
+    "Scope",
+    "Value",
+    "effects",
+    "make_plan",
+    "table_key",
+]

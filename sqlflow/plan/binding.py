@@ -1,0 +1,141 @@
+"""One step of the document, made ready: envelope, its type's own keys, SQL, sources, targets and checks.
+
+Everything that is wrong with the step is noted; what is right is bound. Nothing is opened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from sqlflow.registry import Catalog, Unknown
+from sqlflow.sdk import SQL_ROLES, BoundEndpoint, BoundStatement, Role, StepInput, StepType, roles
+from sqlflow.spec import Defaults, Diagnosis, Envelope, Mapping, Node, Scalar, Sequence, find, validate
+
+from .checks import bind_checks
+from .conditions import bind_condition
+from .endpoints import Connections, bind_endpoint, only, without
+from .expansion import Instance
+from .model import PlannedStep
+from .sqlfields import Binder, SqlField, read_sql_file
+
+ENVELOPE = frozenset(Envelope.model_fields)
+
+
+@dataclass(frozen=True)
+class StepBinder:
+    """Binds the steps of one pipeline."""
+
+    catalog: Catalog
+    connections: Connections
+    diagnosis: Diagnosis
+    folder: Path
+    defaults: Defaults | None
+    pipeline_tags: tuple[str, ...]
+
+    def type_of(self, node: Mapping) -> StepType | None:
+        """Return the step's type, or note that there is none of that name."""
+        named = node.values.get("type")
+        if not isinstance(named, Scalar) or not isinstance(named.value, str):
+            return None
+        try:
+            return self.catalog.step_type(named.value)()
+        except Unknown as error:
+            self.diagnosis.add("SF310", str(error).replace("step type", "step type", 1), named, error.hint)
+        return None
+
+    def bind(self, instance: Instance) -> PlannedStep | None:
+        """Return the step ready to run, or None when it cannot be."""
+        node, scope = instance.node, instance.scope
+        what = f"step {instance.declared!r}"
+        step_type = self.type_of(node)
+        envelope = validate(
+            Envelope, only(node, ENVELOPE), self.diagnosis, what=what, lookup=scope,
+            extra_known=step_type.Config.model_fields if step_type else (),
+        )  # fmt: skip
+        if step_type is None:
+            return None
+        own = without(node, ENVELOPE)
+        config = validate(
+            step_type.Config, own, self.diagnosis, what=f"{what} of type {step_type.name}", lookup=scope,
+            extra_known=ENVELOPE,
+        )  # fmt: skip
+        endpoints = dict(self._endpoints(step_type, own, what, instance))
+        if config is None or envelope is None:
+            return None
+        binder = Binder(scope, self.diagnosis)
+        statements = dict(self._sql(step_type, config, own, binder))
+        checks = list(
+            bind_checks(node.values.get("checks"), what=what, scopes=step_type.check_scopes,
+                        catalog=self.catalog, binder=binder)
+        )  # fmt: skip
+        condition = bind_condition(envelope.when, node.values.get("when"), binder)
+        if len(endpoints) < sum(1 for key in own.values if roles(step_type.Config).get((key,)) in _ENDPOINTS):
+            return None
+        for name, mark in binder.hidden:
+            if not envelope.depends_on:
+                self.diagnosis.add("SF406", f"{name} hides the tables that it reads", mark,
+                                   "name the steps that write them under depends_on")  # fmt: skip
+        given = StepInput(config, statements, endpoints, tuple(bound.check for bound in checks))
+        plan = step_type.plan(given, self.folder)
+        for objection in plan.objections:
+            place = find(node, (objection.option,))[0]
+            self.diagnosis.add("SF502", f"{what}: {objection.message}", place, objection.hint)
+        plan = replace(plan, reads=plan.reads | {table for bound in checks for table in bound.reads})
+        return PlannedStep(
+            id=instance.id, declared=instance.declared, position=instance.position, type_name=step_type.name,
+            step_type=step_type, given=given, plan=plan, mark=self.diagnosis.source.at(node),
+            tags=(*self.pipeline_tags, *envelope.tags), description=envelope.description,
+            depends_on=tuple(envelope.depends_on), condition=condition, retry=envelope.retry,
+            timeout=envelope.timeout, functions=frozenset(binder.functions),
+            skip="when is false" if condition and condition.holds is False else None,
+        )  # fmt: skip
+
+    def _endpoints(
+        self, step_type: StepType, own: Mapping, what: str, instance: Instance
+    ) -> Iterator[tuple[str, BoundEndpoint]]:
+        for path, role in roles(step_type.Config).items():
+            if role in _ENDPOINTS and len(path) == 1 and path[0] in own.values:
+                bound = bind_endpoint(
+                    own.values[path[0]], role, what=f"{path[0]} of {what}", connections=self.connections,
+                    scope=instance.scope, diagnosis=self.diagnosis, folder=self.folder,
+                )  # fmt: skip
+                if bound is not None:
+                    yield path[0], bound
+
+    def _sql(
+        self, step_type: StepType, config: Any, own: Mapping, binder: Binder
+    ) -> Iterator[tuple[str, tuple[BoundStatement, ...]]]:
+        """Bind every field that is SQL, lists and nested models included; names are dotted paths."""
+        for path, role in roles(step_type.Config).items():
+            if role not in SQL_ROLES and role is not Role.SQL_FILE:
+                continue
+            for name, text, node in _pieces(config, own, path):
+                piece: SqlField | None = SqlField(text, node if isinstance(node, Scalar) else None, self.diagnosis)
+                if role is Role.SQL_FILE:
+                    piece = read_sql_file(node, text, self.folder, self.diagnosis)
+                bound = binder.bind(Role.QUERY if role is Role.SQL_FILE else role, piece) if piece else ()
+                if bound:
+                    yield name, bound
+
+
+_ENDPOINTS = frozenset({Role.SOURCE, Role.DESTINATION})
+
+
+def _pieces(config: Any, own: Node, path: tuple[str, ...], name: str = "") -> Iterator[tuple[str, str, Node]]:
+    """Yield every text at a path of a model, with its name and node."""
+    if config is None:
+        return
+    if not path:
+        yield name, config, own
+        return
+    first, rest = path[0], path[1:]
+    if first == "*":
+        for index, item in enumerate(config):
+            inner = own.items[index] if isinstance(own, Sequence) and index < len(own.items) else own
+            yield from _pieces(item, inner, rest, f"{name}.{index}")
+        return
+    inner = own.values[first] if isinstance(own, Mapping) and first in own.values else own
+    yield from _pieces(getattr(config, first), inner, rest, f"{name}.{first}" if name else first)

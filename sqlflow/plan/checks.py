@@ -1,0 +1,131 @@
+"""Checks of a step: which kind, where they hold, with which values. Their SQL is parsed like any other."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from sqlflow.problem import did_you_mean
+from sqlflow.registry import Catalog, Unknown
+from sqlflow.sdk import Check, CheckKind, CheckScope, Role, roles
+from sqlflow.spec import CheckOptions, Mapping, Node, Scalar, Sequence, find, to_data, validate
+
+from .endpoints import only
+from .sqlfields import Binder, SqlField
+
+COMMON = frozenset(CheckOptions.model_fields)
+
+
+@dataclass(frozen=True, slots=True)
+class BoundCheck:
+    """A check and the tables that its SQL reads."""
+
+    check: Check
+    reads: frozenset[str]
+
+
+def bind_checks(
+    node: Node | None, *, what: str, scopes: Collection[CheckScope], catalog: Catalog, binder: Binder
+) -> Iterator[BoundCheck]:
+    """Yield the checks under a node, and note everything that is wrong with the others."""
+    if not isinstance(node, Sequence):
+        return
+    if node.items and not scopes:
+        binder.diagnosis.add("SF322", f"{what} writes no table that checks could hold on", node,
+                             "move them to the step that writes the table")  # fmt: skip
+        return
+    for item in node.items:
+        bound = _bind(item, what=what, scopes=scopes, catalog=catalog, binder=binder)
+        if bound is not None:
+            yield bound
+
+
+def _bind(
+    node: Node, *, what: str, scopes: Collection[CheckScope], catalog: Catalog, binder: Binder
+) -> BoundCheck | None:
+    diagnosis = binder.diagnosis
+    keys = [key for key in node.values if key not in COMMON] if isinstance(node, Mapping) else []
+    if not isinstance(node, Mapping) or not keys:
+        diagnosis.add("SF321", f"a check of {what} names no kind", node, "write it as - not_null: [column]")
+        return None
+    named = [key for key in keys if key in catalog.kind("check")]
+    if not named:
+        try:
+            catalog.check(keys[0])
+        except Unknown as error:
+            hint = did_you_mean(keys[0], {*catalog.names("check"), *COMMON}, noun="check")
+            diagnosis.add("SF320", str(error), node.keys[keys[0]], hint)
+        return None
+    for extra in keys:
+        if extra != named[0]:
+            known = COMMON | set(catalog.names("check"))
+            message = f"unknown key {extra!r} beside check {named[0]!r}"
+            if extra in named:
+                message = f"two kinds in one check: {named[0]!r} and {extra!r}"
+            diagnosis.add("SF201", message, node.keys[extra],
+                          "begin a new item with -" if extra in named else did_you_mean(extra, known, noun="key"))  # fmt: skip
+            return None
+    kind: CheckKind = catalog.check(named[0])()
+    options = validate(CheckOptions, only(node, COMMON), diagnosis, what=f"check {kind.name}", lookup=binder.scope)
+    body = _long_form(kind, node.values[kind.name])
+    config = validate(kind.Config, body, diagnosis, what=f"check {kind.name}", lookup=binder.scope)
+    if config is None or options is None:
+        return None
+    scope = _scope(kind, options, scopes, node, binder)
+    if scope is None:
+        return None
+    if options.where is not None and not kind.takes_where:
+        diagnosis.add("SF322", f"check {kind.name!r} takes no where", node.values["where"], "put the condition into the SQL")
+        return None
+    reads: set[str] = set()
+    parameters: dict[str, Any] = {}
+    where = find(node, ("where",))[0]
+    pieces: list[tuple[Role, str | None, Node]] = [(Role.EXPRESSION, options.where, where)]
+    for path, role in roles(kind.Config).items():
+        value = getattr(config, path[0])
+        place = find(body, path)[0] if isinstance(body, Mapping) and path[0] in body.values else body
+        if role is Role.READS and value is not None:
+            reads.add(value)
+        elif value is not None:
+            pieces.append((role, value, place))
+    for role, text, place in pieces:
+        if text is None:
+            continue
+        for statement in binder.bind(role, SqlField(text, place if isinstance(place, Scalar) else None, diagnosis)):
+            reads |= statement.reads
+            parameters |= statement.parameters
+    name = options.name or _name(kind, to_data(body))
+    check = Check(name, kind, config, scope, options.severity, options.where, options.max_failures, parameters)
+    return BoundCheck(check, frozenset(reads))
+
+
+def _long_form(kind: CheckKind, body: Node) -> Node:
+    """Turn the short form `- not_null: [a]` into `{columns: [a]}`; places stay."""
+    if kind.shorthand is None or isinstance(body, Mapping):
+        return body
+    key = Scalar(body.line, body.column, kind.shorthand, kind.shorthand)
+    return Mapping(body.line, body.column, {kind.shorthand: key}, {kind.shorthand: body})
+
+
+def _scope(
+    kind: CheckKind, options: CheckOptions, scopes: Collection[CheckScope], node: Mapping, binder: Binder
+) -> CheckScope | None:
+    """Decide where a check holds: what it asks for, else its kind's own, else the only one there is."""
+    possible = kind.scopes & set(scopes)
+    asked = options.scope
+    if asked is not None and asked not in possible:
+        binder.diagnosis.add("SF322", f"check {kind.name!r} cannot hold on the {asked} here", node.values["scope"],
+                             f"it can hold on the {' or the '.join(sorted(possible))}")  # fmt: skip
+        return None
+    if asked is not None:
+        return asked
+    return kind.scope if kind.scope in possible else next(iter(possible), None)
+
+
+def _name(kind: CheckKind, data: Any) -> str:
+    """Say what a check is in a few words."""
+    values = list(data.values()) if isinstance(data, dict) else [data]
+    first = values[0] if values else ""
+    shown = ", ".join(map(str, first)) if isinstance(first, list) else " ".join(str(first).split())
+    return f"{kind.name}({shown if len(shown) < 50 else shown[:47] + '...'})"  # noqa: PLR2004 - a line's worth

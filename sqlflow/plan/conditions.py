@@ -1,0 +1,29 @@
+"""`when`: a SQL boolean, decided while planning unless it reads a table."""
+
+from __future__ import annotations
+
+from sqlflow.sdk import Role
+from sqlflow.spec import Node, Scalar
+from sqlflow.sql import holds
+
+from .model import Condition
+from .sqlfields import Binder, SqlField
+
+
+def bind_condition(text: str | None, node: Node | None, binder: Binder) -> Condition | None:
+    """Return the condition; one without tables is decided here. What is wrong with it is noted."""
+    if text is None:
+        return None
+    bound = binder.bind(Role.EXPRESSION, SqlField(text, node if isinstance(node, Scalar) else None, binder.diagnosis))
+    if not bound:
+        return None
+    statement = bound[0]
+    if statement.reads:
+        return Condition(text, statement.parameters, statement.reads, None)
+    if statement.literal_sql is None:  # a value is not known here
+        return Condition(text, statement.parameters, frozenset(), True)
+    try:
+        return Condition(text, statement.parameters, frozenset(), holds(text, statement.parameters))
+    except ValueError as error:
+        binder.diagnosis.add("SF405", f"when: {error}", node, "it must be true or false in SQL")
+        return None

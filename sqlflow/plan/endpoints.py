@@ -1,0 +1,159 @@
+"""Sources and targets: a connector written out in the step, or a named connection of pipeline, project or profile."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sqlflow.problem import did_you_mean
+from sqlflow.registry import Catalog, Unknown
+from sqlflow.sdk import BoundEndpoint, ConfigModel, Connector, Role
+from sqlflow.spec import Connection, Diagnosis, Mapping, Node, Scalar, validate
+
+from .variables import Scope
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredConnection:
+    """A connection as written, and in which document."""
+
+    node: Node
+    diagnosis: Diagnosis
+
+
+@dataclass
+class Connections:
+    """The named connections in force; each is checked once, when first used or when all are."""
+
+    catalog: Catalog
+    scope: Scope
+    declared: dict[str, DeclaredConnection]
+    used: set[str] = field(default_factory=set)
+    _bound: dict[str, tuple[Connector[Any], ConfigModel] | None] = field(default_factory=dict)
+
+    def get(self, name: str) -> tuple[Connector[Any], ConfigModel] | None:
+        """Return a connection's connector and config; None when it is broken, which has been noted."""
+        self.used.add(name)
+        if name not in self._bound:
+            self._bound[name] = self._bind(name, self.declared[name])
+        return self._bound[name]
+
+    def check_all(self) -> None:
+        """Look at every connection, used or not."""
+        for name in self.declared:
+            self.get(name)
+
+    def _bind(self, name: str, declared: DeclaredConnection) -> tuple[Connector[Any], ConfigModel] | None:
+        node, diagnosis = declared.node, declared.diagnosis
+        what = f"connection {name!r}"
+        if validate(Connection, node, diagnosis, what=what, lookup=self.scope) is None or not isinstance(node, Mapping):
+            return None
+        connector = find_connector(self.catalog, node.values["connector"], diagnosis)
+        if connector is None:
+            return None
+        rest = without(node, {"connector"})
+        config = validate(connector.Config, rest, diagnosis, what=what, lookup=self.scope)
+        if config is None:
+            return None
+        remember_secrets(config, self.scope)
+        return connector, config
+
+
+def find_connector(catalog: Catalog, node: Node, diagnosis: Diagnosis) -> Connector[Any] | None:
+    """Return the connector that a node names, or note that there is none."""
+    if not isinstance(node, Scalar) or not isinstance(node.value, str):
+        return None
+    try:
+        return catalog.connector(node.value)()
+    except Unknown as error:
+        diagnosis.add("SF311", str(error), node, error.hint)
+    return None
+
+
+def bind_endpoint(
+    node: Node, role: Role, *, what: str, connections: Connections, scope: Scope, diagnosis: Diagnosis, folder: Path
+) -> BoundEndpoint | None:
+    """Return a source or target with its connector, or note everything that is wrong with it."""
+    if not isinstance(node, Mapping):
+        diagnosis.add("SF203", f"{what} must be a mapping", node, "write {connector: csv, path: ...}")
+        return None
+    named, inline = node.values.get("connection"), node.values.get("connector")
+    if (named is None) == (inline is None):
+        both = "names both a connection and a connector" if named else "names neither a connection nor a connector"
+        diagnosis.add("SF202", f"{what} {both}", node, "write connection: NAME, or connector: NAME with its settings")
+        return None
+    if named is not None:
+        bound = _named(named, connections, diagnosis)
+        rest, label = without(node, {"connection"}), getattr(named, "text", "")
+    else:
+        bound, rest = _inline(inline, node, what=what, catalog=connections.catalog, scope=scope, diagnosis=diagnosis)
+        label = getattr(inline, "text", "")
+    if bound is None:
+        return None
+    connector, config = bound
+    model = connector.ReadOptions if role is Role.SOURCE else connector.WriteOptions
+    if model is None:
+        verb, other = ("read", "a target") if role is Role.SOURCE else ("write", "a source")
+        diagnosis.add("SF313", f"connector {connector.name!r} cannot {verb}", named or inline, f"it can only be {other}")
+        return None
+    rest = without(rest, set(connector.Config.model_fields)) if inline is not None else rest
+    options = validate(model, rest, diagnosis, what=what, lookup=scope,
+                       extra_known=() if inline is None else connector.Config.model_fields)  # fmt: skip
+    if config is None or options is None:
+        return None
+    if role is Role.SOURCE:
+        for finding in connector.missing(config, options, folder):
+            place = node.values.get(finding.option, node)
+            diagnosis.add("SF501", f"{what}: {finding.message}", place, finding.hint)
+    return BoundEndpoint(connector, config, options, label)
+
+
+def _named(
+    node: Node, connections: Connections, diagnosis: Diagnosis
+) -> tuple[Connector[Any], ConfigModel] | None:
+    name = node.value if isinstance(node, Scalar) else None
+    if not isinstance(name, str) or name not in connections.declared:
+        diagnosis.add("SF312", f"unknown connection {name!r}", node,
+                      did_you_mean(str(name), connections.declared, noun="connection"))  # fmt: skip
+        return None
+    return connections.get(name)
+
+
+def _inline(
+    inline: Node | None, node: Mapping, *, what: str, catalog: Catalog, scope: Scope, diagnosis: Diagnosis
+) -> tuple[tuple[Connector[Any], ConfigModel | None] | None, Mapping]:
+    rest = without(node, {"connector"})
+    connector = find_connector(catalog, inline, diagnosis) if inline is not None else None
+    if connector is None:
+        return None, rest
+    own = only(rest, connector.Config.model_fields)
+    config = validate(connector.Config, own, diagnosis, what=what, lookup=scope)
+    if config is not None:
+        remember_secrets(config, scope)
+    return (connector, config), rest
+
+
+def remember_secrets(config: ConfigModel, scope: Scope) -> None:
+    """Make sure that the values of fields typed Secret are masked wherever they turn up."""
+    for name in type(config).model_fields:
+        value = getattr(config, name)
+        if hasattr(value, "get_secret_value"):
+            scope.redactor.add(value.get_secret_value())
+
+
+def without(node: Mapping, keys: Collection[str]) -> Mapping:
+    """Return the mapping without some keys; places stay."""
+    return only(node, [key for key in node.values if key not in keys])
+
+
+def only(node: Mapping, keys: Iterable[str]) -> Mapping:
+    """Return the mapping with nothing but some keys; places stay."""
+    wanted = set(keys)
+    return Mapping(
+        node.line, node.column,
+        {k: v for k, v in node.keys.items() if k in wanted},
+        {k: v for k, v in node.values.items() if k in wanted},
+        node.flow,
+    )  # fmt: skip

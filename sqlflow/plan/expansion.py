@@ -1,0 +1,86 @@
+"""`for_each` and `defaults`: one step of the document becomes the steps that run."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from sqlflow.sdk import ConfigModel
+from sqlflow.spec import Diagnosis, ForEach, Mapping, Node, Scalar, as_text, find, validate
+
+from .endpoints import only
+from .variables import Scope, Value, coerce, infer
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One step to bind: its id, the id in the document, its node with defaults merged in, and its variables."""
+
+    id: str
+    declared: str
+    position: int
+    node: Mapping
+    scope: Scope
+
+
+class _Holder(ConfigModel):
+    """Lets `for_each` be validated on its own, before the step's variables are known."""
+
+    for_each: ForEach
+
+
+def with_defaults(node: Mapping, defaults: Mapping | None, known: Collection[str]) -> tuple[Mapping, set[str]]:
+    """Return the step with the defaults it does not override and its type knows, and which those were."""
+    if defaults is None:
+        return node, set()
+    usable = {key for key in defaults.values if key in known}
+    taken = usable - set(node.values)
+    if not taken:
+        return node, usable
+    merged = Mapping(
+        node.line, node.column,
+        {**node.keys, **{key: defaults.keys[key] for key in defaults.values if key in taken}},
+        {**node.values, **{key: defaults.values[key] for key in defaults.values if key in taken}},
+    )  # fmt: skip
+    return merged, usable
+
+
+def instances(node: Mapping, declared: str, position: int, scope: Scope, diagnosis: Diagnosis) -> Iterator[Instance]:
+    """Yield one instance of a step, or one for each combination of its `for_each`."""
+    if "for_each" not in node.values:
+        yield Instance(declared, declared, position, node, scope)
+        return
+    holder = validate(
+        _Holder, only(node, ["for_each"]), diagnosis, what=f"step {declared!r}", lookup=scope
+    )
+    if holder is None:
+        return
+    place = node.values["for_each"]
+    axes = [list(_values(name, spec.type, spec.values, place, diagnosis)) for name, spec in holder.for_each.items()]
+    seen: set[str] = set()
+    for combination in itertools.product(*axes):
+        suffix = "@".join(as_text(value.value) for value in combination)
+        step_id = f"{declared}@{suffix}"
+        if step_id in seen:
+            diagnosis.add("SF206", f"for_each of step {declared!r} makes {step_id!r} twice", place, "remove the repeated value")
+            continue
+        seen.add(step_id)
+        yield Instance(step_id, declared, position, node, scope.with_values({v.name: v for v in combination}))
+    if not seen:
+        diagnosis.add("SF206", f"for_each of step {declared!r} has no values", place, "give at least one value")
+
+
+def _values(name: str, kind: Any, raw: list[Any], place: Node, diagnosis: Diagnosis) -> Iterator[Value]:
+    for value in raw:
+        try:
+            used = kind or infer(value)
+            yield Value(name, used, coerce(value, used), "for_each")
+        except ValueError as error:
+            diagnosis.add("SF302", f"for_each {name!r}: {error}", find(place, (name,))[0], f"its type is {kind}")
+
+
+def is_plain_id(node: Node | None) -> bool:
+    """Tell whether a step's id is written out, as it must be for others to refer to it."""
+    return isinstance(node, Scalar) and isinstance(node.value, str) and "${" not in node.value

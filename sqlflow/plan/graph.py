@@ -1,0 +1,135 @@
+"""Order: who waits for whom, from the tables that steps read and write and from `depends_on`."""
+
+from __future__ import annotations
+
+import graphlib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from sqlflow.problem import Problem, did_you_mean
+from sqlflow.sdk import fold_name
+
+from .model import PlannedStep
+
+
+@dataclass
+class Graph:
+    """For every step the steps it waits for, and the reason of each such edge (a table, or depends_on)."""
+
+    waits_for: dict[str, set[str]] = field(default_factory=dict)
+    reasons: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def add(self, step: str, other: str, reason: str) -> None:
+        """Let `step` wait for `other`."""
+        if step != other:
+            self.waits_for[step].add(other)
+            self.reasons.setdefault((step, other), reason)
+
+
+def table_key(name: str) -> str:
+    """Return the form under which table names are compared; a text that is no name stands for itself."""
+    try:
+        return fold_name(name)
+    except ValueError:
+        return name.lower()
+
+
+def writers(steps: Iterable[PlannedStep]) -> dict[str, list[PlannedStep]]:
+    """Return the steps that write each table, in document order."""
+    found: dict[str, list[PlannedStep]] = defaultdict(list)
+    for step in sorted(steps, key=lambda s: s.position):
+        for table in step.plan.writes:
+            found[table_key(table)].append(step)
+    return found
+
+
+def build(steps: list[PlannedStep], problems: list[Problem]) -> Graph:
+    """Draw the graph; steps named under `depends_on` that do not exist are noted."""
+    graph = Graph({step.id: set() for step in steps})
+    by_table = writers(steps)
+    for step in steps:
+        own = {table_key(table) for table in step.plan.writes}
+        for table in sorted(step.reads):
+            for writer in by_table.get(table_key(table), ()):
+                if table_key(table) not in own:
+                    graph.add(step.id, writer.id, table)
+        for table in own:
+            shared = by_table[table]
+            earlier = shared[: next(i for i, s in enumerate(shared) if s.id == step.id)]
+            for writer in earlier:
+                graph.add(step.id, writer.id, table)
+    _add_named(graph, steps, problems)
+    return graph
+
+
+def _add_named(graph: Graph, steps: list[PlannedStep], problems: list[Problem]) -> None:
+    by_name: dict[str, list[str]] = defaultdict(list)
+    for step in steps:
+        by_name[step.id].append(step.id)
+        if step.declared != step.id:
+            by_name[step.declared].append(step.id)
+    for step in steps:
+        for name in step.depends_on:
+            if name not in by_name:
+                hint = did_you_mean(name, by_name, noun="step")
+                problems.append(Problem("SF407", f"step {step.declared!r} depends on unknown step {name!r}", step.mark, hint))
+            if step.id in by_name.get(name, ()):
+                problems.append(Problem("SF402", f"step {step.id!r} depends on itself", step.mark, "remove it from depends_on"))
+            for other in by_name.get(name, ()):
+                graph.add(step.id, other, "depends_on")
+
+
+def ordered(steps: list[PlannedStep], graph: Graph, problems: list[Problem]) -> list[PlannedStep]:
+    """Return the steps in an order that respects the graph and else the document; a cycle is shown as a ring."""
+    by_id = {step.id: step for step in steps}
+    sorter = graphlib.TopologicalSorter({step.id: graph.waits_for[step.id] for step in steps})
+    try:
+        sorter.prepare()
+    except graphlib.CycleError as error:
+        ring: list[str] = list(error.args[1])  # each waits for the one before it
+        ties = " -> ".join(
+            f"{later} (needs {graph.reasons.get((later, earlier), '?')})"
+            for earlier, later in zip(ring[-2::-1], ring[:0:-1], strict=True)
+        ) or ring[0]
+        message = f"steps wait for each other in a ring: {ties} -> {ring[-1]}"
+        marks = [by_id[name].mark for name in dict.fromkeys(ring)]
+        problems.append(
+            Problem("SF402", message, min(marks), "let one of them read another table, or merge them into one step",
+                    related=tuple(sorted(marks)[1:]))
+        )  # fmt: skip
+        return steps
+    found: list[PlannedStep] = []
+    ready = [by_id[name] for name in sorter.get_ready()]
+    while ready:
+        ready.sort(key=lambda s: s.position, reverse=True)
+        step = ready.pop()
+        found.append(step)
+        sorter.done(step.id)
+        ready += [by_id[name] for name in sorter.get_ready()]
+    return found
+
+
+def downstream(waits_for: Mapping[str, Iterable[str]], start: str) -> set[str]:
+    """Return every step that waits for `start`, directly or not."""
+    followers: dict[str, set[str]] = defaultdict(set)
+    for step, others in waits_for.items():
+        for other in others:
+            followers[other].add(step)
+    return _reach(followers, start)
+
+
+def upstream(waits_for: Mapping[str, Iterable[str]], start: str) -> set[str]:
+    """Return every step that `start` waits for, directly or not."""
+    return _reach(waits_for, start)
+
+
+def _reach(edges: Mapping[str, Iterable[str]], start: str) -> set[str]:
+    found: set[str] = set()
+    stack = [start]
+    while stack:
+        for other in edges.get(stack.pop(), ()):
+            if other not in found:
+                found.add(other)
+                stack.append(other)
+    return found

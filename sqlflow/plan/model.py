@@ -1,0 +1,93 @@
+"""The plan: a pipeline resolved to steps that can run, in order. A value; it opens nothing and runs nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlflow.problem import Mark, Problem
+from sqlflow.sdk import Engine, Redactor, StepInput, StepPlan, StepType, StorageBackend
+from sqlflow.spec import FailurePolicy, Retry, Source
+
+from .variables import Value
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A `when`. Without `reads` it is decided already, in `holds`; otherwise just before the step."""
+
+    sql: str
+    parameters: Mapping[str, Any]
+    reads: frozenset[str]
+    holds: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedStep:
+    """One step, ready to run. `declared` is the id in the document, before `for_each` expanded it."""
+
+    id: str
+    declared: str
+    position: int
+    type_name: str
+    step_type: StepType
+    given: StepInput
+    plan: StepPlan
+    mark: Mark
+    tags: tuple[str, ...] = ()
+    description: str | None = None
+    depends_on: tuple[str, ...] = ()
+    condition: Condition | None = None
+    retry: Retry | None = None
+    timeout: timedelta | None = None
+    functions: frozenset[str] = frozenset()
+    skip: str | None = None
+    """Why the step does not run, when that is known beforehand."""
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """Every table that the step reads, its condition and checks included."""
+        return self.plan.reads | (self.condition.reads if self.condition else frozenset())
+
+
+@dataclass(frozen=True, slots=True)
+class EnginePlan:
+    """What executes, and where tables are kept."""
+
+    engine: Engine
+    engine_config: Any
+    storage: StorageBackend
+    storage_config: Any
+    default_name: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A pipeline that can run. `steps` are in an order that respects `waits_for`."""
+
+    pipeline: str
+    description: str | None
+    path: Path
+    source: Source
+    folder: Path
+    target: Path
+    profile: str | None
+    run_id: str
+    started_at: datetime
+    steps: tuple[PlannedStep, ...]
+    waits_for: Mapping[str, frozenset[str]]
+    variables: Mapping[str, Value]
+    engine: EnginePlan
+    concurrency: int
+    failure_policy: FailurePolicy
+    redactor: Redactor
+    function_folders: tuple[Path, ...]
+    notes: tuple[Problem, ...] = field(default=())
+    """Warnings, and what could not be checked here."""
+
+    def step(self, step_id: str) -> PlannedStep:
+        """Return a step by its id."""
+        return next(step for step in self.steps if step.id == step_id)

@@ -1,0 +1,223 @@
+"""The way from a document to a plan. Every problem of every room on the way is told in one go."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as MappingType
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from sqlflow.errors import DocumentError
+from sqlflow.problem import Problem, did_you_mean
+from sqlflow.project import ActiveProfile, Workspace
+from sqlflow.registry import Catalog
+from sqlflow.sdk import Redactor
+from sqlflow.spec import Defaults, Document, Mapping, Node, Pipeline, Scalar, Sequence, validate
+
+from .binding import ENVELOPE, StepBinder
+from .endpoints import Connections, DeclaredConnection
+from .engines import engine_plan
+from .expansion import instances, is_plain_id, with_defaults
+from .graph import build, ordered
+from .model import Plan, PlannedStep
+from .rules import shared_outputs, shared_tables
+from .selection import selected
+from .variables import Declaration, Scope, resolve_variables
+
+DEFAULT_CONCURRENCY = 4
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked of a pipeline. `offline` forbids everything but this machine's files and environment."""
+
+    run_id: str
+    started_at: datetime
+    profile: str | None = None
+    variables: MappingType[str, str] = field(default_factory=dict)
+    environment: MappingType[str, str] = field(default_factory=dict)
+    select: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    fail_fast: bool = False
+    offline: bool = False
+
+
+def make_plan(document: Document[Pipeline], workspace: Workspace, catalog: Catalog, request: Request) -> Plan:
+    """Plan a pipeline.
+
+    Raises:
+        DocumentError: it cannot run; carries every problem, in file order.
+        PluginError: something it names is brought by a broken plugin, or by two.
+
+    """
+    planner = _Planner(document, workspace, catalog, request)
+    plan = planner.plan()
+    problems = planner.problems()
+    if plan is None or any(p.severity == "error" for p in problems):
+        raise DocumentError(planner.redactor.problems(problems))
+    return replace(plan, notes=tuple(planner.redactor.problems(problems)))
+
+
+class _Planner:
+    """Carries one document down the stairs. Lives for one call of `make_plan`."""
+
+    def __init__(self, document: Document[Pipeline], workspace: Workspace, catalog: Catalog, request: Request) -> None:
+        self.document = document
+        self.diagnosis = document.diagnosis
+        self.workspace = workspace
+        self.catalog = catalog
+        self.request = request
+        self.redactor = Redactor()
+        self.loose: list[Problem] = list(workspace.problems)
+
+    def plan(self) -> Plan | None:
+        profile = self.workspace.profile(self.request.profile)
+        if isinstance(profile, Problem):
+            self.loose.append(profile)
+            profile = ActiveProfile(None, *_no_profile())
+        scope = self._scope(profile)
+        self._check_plugins()
+        connections = Connections(self.catalog, scope, self._connections(profile))
+        steps = self._steps(scope, connections)
+        connections.check_all()
+        name = self.document.model.name if self.document.model else self.document.path.stem
+        engine = engine_plan(profile, self.workspace.warehouse_name(name), self.catalog, scope, self.diagnosis)
+        graph = build(steps, self.loose)
+        steps = ordered(steps, graph, self.loose)
+        chosen = selected(steps, graph, self.request.select, self.request.exclude, self.loose)
+        steps = [step if step.id in chosen else replace(step, skip="not selected") for step in steps]
+        self.loose += [*shared_tables(steps), *shared_outputs(steps)]
+        model = self.document.model
+        if model is None or engine is None:
+            return None
+        policy = model.failure_policy or profile.model.failure_policy or "continue"
+        return Plan(
+            pipeline=model.name, description=model.description, path=self.document.path, source=self.document.source,
+            folder=self.workspace.folder, target=self.workspace.target, profile=profile.name,
+            run_id=self.request.run_id, started_at=self.request.started_at, steps=tuple(steps),
+            waits_for={name: frozenset(others) for name, others in graph.waits_for.items()},
+            variables=scope.values, engine=engine,
+            concurrency=profile.model.concurrency or DEFAULT_CONCURRENCY,
+            failure_policy="fail_fast" if self.request.fail_fast else policy, redactor=self.redactor,
+            function_folders=tuple(self.workspace.function_folders()),
+        )  # fmt: skip
+
+    def problems(self) -> list[Problem]:
+        """Return every problem found, in file order, each once."""
+        found = list(self.loose)
+        diagnoses = [self.diagnosis, *([self.workspace.document.diagnosis] if self.workspace.document else [])]
+        for diagnosis in diagnoses:
+            found += diagnosis.problems
+            for name, marks in diagnosis.undefined.items():
+                places = sorted(set(marks))
+                known = list(self.values)
+                hint = did_you_mean(name, known, noun="variable") if known else f"declare it: vars: {{{name}: ...}}"
+                more = f", used in {len(places)} places" if len(places) > 1 else ""
+                found.append(Problem("SF301", f"undefined variable {name!r}{more}", places[0], hint, related=tuple(places[1:])))
+            for name, marks in diagnosis.unknown.items():
+                found.append(self._unknown(name, marks))
+        return sorted(set(found), key=lambda p: (p.mark is None, p.mark or 0, p.code))  # type: ignore[arg-type,return-value]
+
+    def _unknown(self, name: str, marks: list[Any]) -> Problem:
+        kind, _, key = name.partition(":")
+        words = {"env": f"environment variable {key} is not set", "secret": f"secret {key} is not set",
+                 "var": f"variable {key!r} has no value here"}  # fmt: skip
+        hint = {"env": f"set {key}, or write ${{env:{key}:-default}}", "secret": "set it where its provider looks",
+                "var": "its value comes from something that is not set"}[kind]  # fmt: skip
+        places = sorted(set(marks))
+        severity = "unchecked" if self.request.offline else "error"
+        return Problem("SF308", words[kind], places[0], hint, severity, tuple(places[1:]))
+
+    def _scope(self, profile: ActiveProfile) -> Scope:
+        request = self.request
+        base = Scope(self.catalog, request.environment, self.redactor, request.run_id, request.started_at,
+                     profile.name, request.offline)  # fmt: skip
+        declarations = []
+        project = self.workspace.document
+        if project is not None and project.model is not None:
+            declarations.append(Declaration("project", project.model.vars, project.node("vars"), project.diagnosis))
+        if self.document.model is not None:
+            declarations.append(
+                Declaration("pipeline", self.document.model.vars, self.document.node("vars"), self.diagnosis)
+            )
+        declarations.reverse()  # the pipeline's own default is the weakest
+        given = (profile.model.vars, profile.node.values.get("vars"), profile.diagnosis)
+        self.values = resolve_variables(base, declarations, given, request.variables, self.diagnosis)
+        for value in self.values.values():
+            if value.secret:
+                self.redactor.add(value.value)
+        return base.with_values(self.values)
+
+    def _check_plugins(self) -> None:
+        project = self.workspace.project
+        holder = self.workspace.document
+        if project is None or holder is None or not project.plugins:
+            return
+        from .requirements import unmet  # noqa: PLC0415 - only a project with requirements pays for it
+
+        holder_node = holder.node("plugins")
+        for position, requirement in enumerate(project.plugins):
+            if (problem := unmet(requirement)) is not None:
+                node = holder_node.items[position] if isinstance(holder_node, Sequence) else holder_node
+                holder.diagnosis.add("SF603", problem, node, f"pip install '{requirement}'")
+
+    def _connections(self, profile: ActiveProfile) -> dict[str, DeclaredConnection]:
+        found: dict[str, DeclaredConnection] = {}
+        layers = [(self.document.node("connections"), self.diagnosis)]
+        if self.workspace.document:
+            layers.append((self.workspace.document.node("connections"), self.workspace.document.diagnosis))
+        if profile.diagnosis is not None:
+            layers.append((profile.node.values.get("connections"), profile.diagnosis))
+        for node, diagnosis in layers:
+            if isinstance(node, Mapping):
+                found |= {name: DeclaredConnection(inner, diagnosis) for name, inner in node.values.items()}
+        return found
+
+    def _steps(self, scope: Scope, connections: Connections) -> list[PlannedStep]:
+        node = self.document.node("steps")
+        defaults_node = self.document.node("defaults")
+        defaults = None
+        if defaults_node is not None:
+            defaults = validate(Defaults, defaults_node, self.diagnosis, what="defaults", lookup=scope)
+        tags = tuple(self.document.model.tags) if self.document.model else ()
+        binder = StepBinder(self.catalog, connections, self.diagnosis, self.workspace.folder, defaults, tags)
+        steps: list[PlannedStep] = []
+        used: set[str] = set()
+        seen: dict[str, Node] = {}
+        for position, item in enumerate(node.items if isinstance(node, Sequence) else ()):
+            named = item.values.get("id") if isinstance(item, Mapping) else None
+            if not isinstance(item, Mapping) or not is_plain_id(named):
+                place = named or item
+                self.diagnosis.add("SF202", f"step {position + 1} has no id", place, "add id: and a name that is written out")
+                continue
+            declared = named.text if isinstance(named, Scalar) else ""
+            if declared in seen:
+                first = self.diagnosis.source.at(seen[declared])
+                self.diagnosis.add("SF207", f"two steps have the id {declared!r}; the first is on line {first.line}",
+                                   named, "give one of them another id")  # fmt: skip
+                continue
+            seen[declared] = named  # type: ignore[assignment]
+            step_type = binder.type_of(item)
+            known = ENVELOPE | set(step_type.Config.model_fields if step_type else ())
+            merged, taken = with_defaults(item, defaults_node if isinstance(defaults_node, Mapping) else None, known)
+            used |= taken
+            if "type" not in item.values:
+                self.diagnosis.add("SF202", f"missing key 'type' in step {declared!r}", item, "add type: load, for example")
+                continue
+            for instance in instances(merged, declared, position, scope, self.diagnosis):
+                bound = binder.bind(instance)
+                if bound is not None:
+                    steps.append(bound)
+        self._check_defaults(defaults_node, used)
+        return steps
+
+    def _check_defaults(self, node: Node | None, used: set[str]) -> None:
+        for key, place in (node.keys if isinstance(node, Mapping) else {}).items():
+            if key not in used and key not in Defaults.model_fields:
+                self.diagnosis.add("SF201", f"no step of this pipeline takes the default {key!r}", place, "remove it")
+
+
+def _no_profile() -> Any:
+    from sqlflow.spec import Profile  # noqa: PLC0415 - after an error only
+
+    return Profile(), Mapping(0, 0), None

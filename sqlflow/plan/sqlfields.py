@@ -1,0 +1,140 @@
+"""SQL in a document: parsed, bound to the values of its parameters, every complaint at its character."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sqlflow.sdk import BoundStatement, Role
+from sqlflow.spec import Diagnosis, Node, Scalar, Source, is_interpolated, read_source
+from sqlflow.sql import (
+    REFUSED,
+    Reference,
+    References,
+    SqlSyntaxError,
+    read_expression,
+    read_query,
+    read_statements,
+    with_literals,
+)
+
+from .variables import Scope
+
+
+@dataclass
+class SqlField:
+    """One piece of SQL with its place: inside a scalar of the document, or a file of its own."""
+
+    text: str
+    node: Scalar | None
+    diagnosis: Diagnosis
+    file: Source | None = None
+
+    def mark(self, offset: int) -> Any:
+        """Return the place of a character of the SQL."""
+        if self.file is not None:
+            before = self.file.text[:offset]
+            return self.file.mark(before.count("\n"), offset - (before.rfind("\n") + 1))
+        if self.node is None or is_interpolated(self.node.text):
+            return self.node  # values have moved what follows; the start is exact
+        return self.diagnosis.source.within(self.node, offset)
+
+
+@dataclass
+class Binder:
+    """Binds the SQL of one step. `functions` and `hidden` gather what it calls."""
+
+    scope: Scope
+    diagnosis: Diagnosis
+    functions: set[str] = field(default_factory=set)
+    hidden: list[tuple[str, Any]] = field(default_factory=list)
+
+    def bind(self, role: Role, piece: SqlField) -> tuple[BoundStatement, ...]:
+        """Parse and bind; returns nothing when it does not parse, which has been noted."""
+        try:
+            if role is Role.STATEMENTS:
+                return tuple(self._statements(piece))
+            if role is Role.EXPRESSION:
+                return (self.bound(piece.text, read_expression(piece.text), piece),)
+            return (self.bound(strip(piece.text), read_query(piece.text), piece),)
+        except SqlSyntaxError as error:
+            self._syntax(error, piece)
+            return ()
+
+    def bound(self, sql: str, references: References, piece: SqlField, *, base: int = 0) -> BoundStatement:
+        """Give the parameters of one statement their values."""
+        self.functions |= references.functions
+        self.hidden += [(h.name, piece.mark(h.offset)) for h in references.hidden]
+        parameters = self.parameters(references.parameters, piece)
+        literal = None
+        if base == 0 and all(p.name in parameters for p in references.parameters):
+            literal = with_literals(piece.text, references.parameters, parameters)
+        return BoundStatement(
+            sql, parameters, frozenset(references.reads), frozenset(references.writes), literal and strip(literal)
+        )
+
+    def parameters(self, references: Iterable[Reference], piece: SqlField) -> dict[str, Any]:
+        """Look up `$name`; an unknown one is noted with every place that uses it."""
+        values: dict[str, Any] = {}
+        for reference in references:
+            value = self.scope.values.get(reference.name)
+            mark = piece.mark(reference.offset)
+            place = mark if not isinstance(mark, Scalar) else self.diagnosis.source.at(mark)
+            if reference.name.isdigit():
+                self.diagnosis.add("SF404", f"positional parameter ${reference.name}", place, "write $name")
+            elif value is None:
+                self.diagnosis.undefined.setdefault(reference.name, []).append(place)
+            elif value.known:
+                values[reference.name] = value.value
+            else:
+                self.diagnosis.unknown.setdefault(f"var:{reference.name}", []).append(place)
+        return values
+
+    def _statements(self, piece: SqlField) -> Iterable[BoundStatement]:
+        parsed = read_statements(piece.text)
+        if not parsed:
+            raise SqlSyntaxError("expected SQL statements, found nothing", 0)
+        for statement in parsed:
+            place = piece.mark(statement.offset)
+            word = statement.sql.split(None, 1)[0].upper().rstrip(";")
+            if (remedy := REFUSED.get(statement.kind)) is not None:
+                self.diagnosis.add("SF403", f"{word} cannot stand in a step", place, remedy)
+                continue
+            if statement.references.parameters and re.match(r"create\s.*?\bview\b", statement.sql, re.I | re.S):
+                self.diagnosis.add("SF403", "a view cannot take parameters here", place,
+                                   "use a transform with materialize: view, which writes the values in")  # fmt: skip
+                continue
+            yield self.bound(statement.sql, statement.references, piece, base=statement.offset or 1)
+
+    def _syntax(self, error: SqlSyntaxError, piece: SqlField) -> None:
+        node, source = piece.node, self.diagnosis.source
+        if node is not None and node.style is None:
+            line = source.lines[node.line]
+            rest = line[node.column + len(node.text) :]
+            if rest.lstrip().startswith("#") and node.text == line[node.column :][: len(node.text)]:
+                self.diagnosis.add(
+                    "SF107", "YAML ends this text at ' #', which starts a comment", node,
+                    f"write it as a block:\n|\n  {line[node.column :].strip()}",
+                )  # fmt: skip
+                return
+        self.diagnosis.add("SF401", f"SQL: {error.message}", piece.mark(error.offset), "the SQL is DuckDB's dialect")
+
+
+def strip(sql: str) -> str:
+    """Return a query that may stand in parentheses: no closing semicolon, and a last comment cannot swallow more."""
+    bare = sql.strip()
+    while bare.endswith(";"):
+        bare = bare[:-1].rstrip()
+    return bare + "\n" if "--" in bare.rsplit("\n", 1)[-1] else bare
+
+
+def read_sql_file(node: Node, name: str, folder: Path, diagnosis: Diagnosis) -> SqlField | None:
+    """Read the file that holds the SQL of a step."""
+    source, problems = read_source(folder / name, name)
+    if source is None:
+        diagnosis.add("SF501", problems[0].message, node, problems[0].hint)
+        return None
+    return SqlField(source.text, None, diagnosis, source)

@@ -1,0 +1,251 @@
+"""Variables: their types, their values, and where each value came from.
+
+Order, strongest first: the command line, SQLFLOW_VAR_NAME, profile, project, pipeline default.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from typing import Any
+
+from sqlflow.problem import Mark, did_you_mean
+from sqlflow.registry import Catalog, Unknown
+from sqlflow.sdk import Redactor
+from sqlflow.spec import Diagnosis, Expression, Node, Resolved, Scalar, Variable, VariableType, find, resolve, substitute
+
+_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """The value of a variable, its type, and where it came from. `known` false: an outside value is not set."""
+
+    name: str
+    type: VariableType
+    value: Any
+    origin: str
+    secret: bool = False
+    known: bool = True
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Everything that `${...}` and `$name` may mean in one place."""
+
+    catalog: Catalog
+    environment: Mapping[str, str]
+    redactor: Redactor
+    run_id: str
+    started_at: datetime
+    profile: str | None
+    offline: bool
+    values: Mapping[str, Value] = field(default_factory=dict)
+
+    def value(self, expression: Expression) -> Resolved | None:
+        """Return what an expression stands for; None when its name means nothing."""
+        if expression.kind == "var":
+            found = self.values.get(expression.name)
+            return found and Resolved(_plain(found.value), secret=found.secret, known=found.known)
+        if expression.kind == "env":
+            text = self.environment.get(expression.name, expression.default)
+            return Resolved(text if text is not None else f"${{env:{expression.name}}}", False, known=text is not None)
+        if expression.kind == "run":
+            return Resolved(self.run_id if expression.name == "id" else self.started_at.isoformat())
+        if expression.kind == "profile":
+            return Resolved(self.profile or "")
+        return self._secret(expression.name)
+
+    def is_identifier(self, name: str) -> bool:
+        """Tell whether a variable may be spliced into SQL."""
+        found = self.values.get(name)
+        return found is not None and found.type == "identifier"
+
+    def with_values(self, values: Mapping[str, Value]) -> Scope:
+        """Return a scope with further variables, which hide those of the same name."""
+        return replace(self, values={**self.values, **values})
+
+    def _secret(self, name: str) -> Resolved | None:
+        provider_name, _, key = name.partition("/")
+        try:
+            provider = self.catalog.secret_provider(provider_name)()
+        except Unknown:
+            return None
+        found = provider.get(key) if provider.local or not self.offline else None
+        if found is None:
+            return Resolved(f"${{secret:{name}}}", False, known=False)
+        self.redactor.add(found)
+        return Resolved(found, False, secret=True)
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as it stands in JSON."""
+    if isinstance(value, (date, datetime)):
+        return value.isoformat()
+    return list(value) if isinstance(value, (list, tuple)) else value
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """Where variables are declared: a word for messages, their models, and the node that holds them."""
+
+    origin: str
+    variables: Mapping[str, Variable]
+    node: Node | None
+    diagnosis: Diagnosis
+
+
+def resolve_variables(
+    scope: Scope,
+    declarations: list[Declaration],
+    profile: tuple[Mapping[str, Any], Node | None, Diagnosis | None],
+    given: Mapping[str, str],
+    diagnosis: Diagnosis,
+) -> dict[str, Value]:
+    """Return every variable with its value. `declarations` come weakest first; `given` is the command line."""
+    types = _declared_types(declarations)
+    values: dict[str, Value] = {}
+    for declaration in declarations:
+        for name, variable in declaration.variables.items():
+            node = find(declaration.node, (name,))[0] if declaration.node else None
+            if node is not None and variable.default is not None:
+                inner = getattr(node, "values", None)
+                node = inner["default"] if inner and "default" in inner else node
+                _set(values, scope, name, variable.default, types[name], declaration.origin, node, declaration.diagnosis)
+    profile_values, profile_node, profile_diagnosis = profile
+    for name, raw in profile_values.items():
+        types.setdefault(name, infer(raw))
+        node = find(profile_node, (name,))[0] if profile_node else None
+        _set(values, scope, name, raw, types[name], f"profile {scope.profile}", node, profile_diagnosis or diagnosis)
+    for name, kind in types.items():
+        text = scope.environment.get(f"SQLFLOW_VAR_{name.upper()}")
+        if text is not None:
+            _set_text(values, name, text, kind, f"SQLFLOW_VAR_{name.upper()}", diagnosis)
+    for name, text in given.items():
+        if name not in types:
+            diagnosis.add("SF309", f"--var {name}: there is no variable of that name", None,
+                          did_you_mean(name, types, noun="variable"))  # fmt: skip
+            continue
+        _set_text(values, name, text, types[name], "--var", diagnosis)
+    for declaration in declarations:
+        for name in declaration.variables:
+            if name not in values:
+                node = find(declaration.node, (name,))[0] if declaration.node else None
+                declaration.diagnosis.add(
+                    "SF303", f"variable {name!r} has no value and no default", node,
+                    f"give it with --var {name}=..., SQLFLOW_VAR_{name.upper()}, a profile, or a default",
+                )  # fmt: skip
+                values[name] = Value(name, types[name], None, "nowhere", known=False)
+    return values
+
+
+def _declared_types(declarations: list[Declaration]) -> dict[str, VariableType]:
+    types: dict[str, VariableType] = {}
+    for declaration in declarations:
+        for name, variable in declaration.variables.items():
+            if variable.type is not None:
+                types[name] = variable.type
+            elif name not in types:
+                types[name] = infer(variable.default)
+    return types
+
+
+def _set(
+    values: dict[str, Value], scope: Scope, name: str, raw: Any, kind: VariableType, origin: str, node: Node | None, diagnosis: Diagnosis
+) -> None:
+    """Take a value from YAML: typed as written, or text from outside when it is an expression."""
+    secret, known, typed = False, True, True
+    if isinstance(raw, str) and "${" in raw and isinstance(node, Scalar):
+        filled = substitute(node, scope, diagnosis)
+        raw, secret, known, typed = filled.value, filled.secret, filled.known, filled.typed
+    if not known:
+        values[name] = Value(name, kind, raw, origin, secret, known=False)
+        return
+    if not typed:
+        _set_text(values, name, str(raw), kind, origin, diagnosis, node=node, secret=secret)
+        return
+    try:
+        values[name] = Value(name, kind, coerce(raw, kind), origin, secret)
+    except ValueError as error:
+        diagnosis.add("SF302", f"variable {name!r}: {error}", node, f"its type is {kind}")
+
+
+def _set_text(
+    values: dict[str, Value], name: str, text: str, kind: VariableType, origin: str, diagnosis: Diagnosis,
+    *, node: Node | Mark | None = None, secret: bool = False,
+) -> None:  # fmt: skip
+    try:
+        values[name] = Value(name, kind, parse_value(text, kind), origin, secret)
+    except ValueError as error:
+        message = f"variable {name!r} from {origin}" + ("" if secret else f": {error}")
+        diagnosis.add("SF302", message, node, f"its type is {kind}")
+        values.setdefault(name, Value(name, kind, text, origin, secret, known=False))
+
+
+def infer(value: Any) -> VariableType:
+    """Return the type that follows from a value."""
+    if isinstance(value, bool):
+        return "boolean"
+    if isinstance(value, int):
+        return "integer"
+    if isinstance(value, float):
+        return "number"
+    return "list" if isinstance(value, list) else "string"
+
+
+def coerce(value: Any, kind: VariableType) -> Any:
+    """Bring a value written in YAML to its type.
+
+    Raises:
+        ValueError: it is of another type.
+
+    """
+    if kind == "list" and isinstance(value, list):
+        return list(value)
+    if kind == "integer" and isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if kind == "number" and isinstance(value, (int, float)) and not isinstance(value, bool):
+        return value
+    if kind == "boolean" and isinstance(value, bool):
+        return value
+    if kind in ("string", "identifier", "date", "timestamp") and isinstance(value, str):
+        return parse_value(value, kind)
+    raise ValueError(f"{value!r} is not of type {kind}")
+
+
+def parse_value(text: str, kind: VariableType) -> Any:
+    """Read text from outside by the declared type.
+
+    Raises:
+        ValueError: the text cannot be read so.
+
+    """
+    if kind == "string":
+        return text
+    if kind == "list":
+        return [resolve(part.strip()) for part in text.strip().removeprefix("[").removesuffix("]").split(",") if part.strip()]
+    if kind == "identifier":
+        if _IDENTIFIER.fullmatch(text):
+            return text
+        raise ValueError(f"{text!r} is not an identifier: letters, digits and _, not starting with a digit")
+    value = resolve(text.strip())
+    if kind == "boolean" and isinstance(value, bool):
+        return value
+    if kind == "integer" and isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if kind == "number" and isinstance(value, (int, float)) and not isinstance(value, bool):
+        return value
+    try:
+        if kind == "date":
+            return date.fromisoformat(text.strip())
+        if kind == "timestamp":
+            return datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise ValueError(f"{text!r} is not a {kind}; write it as 2024-01-31{'T12:00:00' if kind == 'timestamp' else ''}") from None
+    raise ValueError(f"{text!r} is not of type {kind}")
+
+
+
+

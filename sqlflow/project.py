@@ -1,0 +1,111 @@
+"""The project: the folder of `sqlflow.yaml`, its profiles, and where its pipelines are.
+
+Without a project file the folder of the spec is the project. Must not know how a pipeline is planned or run.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sqlflow.problem import Problem, did_you_mean
+from sqlflow.spec import Diagnosis, Document, Mapping, Node, Profile, Project, read_project, validate
+
+PROJECT_FILE = "sqlflow.yaml"
+
+
+@dataclass(frozen=True)
+class ActiveProfile:
+    """The profile in force; without one, everything is at its default."""
+
+    name: str | None
+    model: Profile
+    node: Mapping
+    diagnosis: Diagnosis | None
+
+
+@dataclass
+class Workspace:
+    """A project folder. `document` is None when there is no project file, or when it cannot be read."""
+
+    folder: Path
+    document: Document[Project] | None = None
+    problems: list[Problem] = field(default_factory=list)
+
+    @property
+    def project(self) -> Project | None:
+        """The project's own settings, when it has a file."""
+        return self.document.model if self.document else None
+
+    @property
+    def target(self) -> Path:
+        """Where records of runs go. Removing it loses no data."""
+        return self.folder / "target"
+
+    def warehouse_name(self, pipeline: str) -> str:
+        """Return the name of the warehouse file when the profile names none."""
+        return self.project.name if self.project else pipeline
+
+    def function_folders(self) -> list[Path]:
+        """Return the folders that hold Python functions."""
+        return [self.folder / name for name in (self.project.functions if self.project else ["udfs/"])]
+
+    def profile(self, name: str | None) -> ActiveProfile | Problem:
+        """Return the named profile, or the default one; a Problem when there is none of that name."""
+        wanted = name or (self.project.default_profile if self.project else None)
+        if wanted is None:
+            return ActiveProfile(None, Profile(), Mapping(0, 0), None)
+        profiles = self.document.node("profiles") if self.document else None
+        node = profiles.values.get(wanted) if isinstance(profiles, Mapping) else None
+        if self.document is None or node is None:
+            known = profiles.values if isinstance(profiles, Mapping) else {}
+            mark = None
+            if name is None and self.document and (asked := self.document.node("default_profile")):
+                mark = self.document.source.at(asked)
+            hint = did_you_mean(wanted, known, noun="profile") if self.document else f"profiles live in {PROJECT_FILE}"
+            return Problem("SF304", f"unknown profile {wanted!r}", mark, hint)
+        diagnosis = self.document.diagnosis
+        model = validate(Profile, node, diagnosis, what=f"profile {wanted!r}", lookup=None)
+        return ActiveProfile(
+            wanted, model or Profile(), node if isinstance(node, Mapping) else Mapping(0, 0), diagnosis
+        )
+
+    def specs(self) -> list[Path]:
+        """Return the files of all pipelines of the project, in order of their names."""
+        patterns = self.project.specs if self.project else ["*.yaml", "*.yml"]
+        found = {path for pattern in patterns for path in self.folder.glob(pattern) if path.is_file()}
+        return sorted(path for path in found if path.name != PROJECT_FILE)
+
+
+def open_workspace(start: Path) -> Workspace:
+    """Find the project that a file or folder belongs to; the nearest `sqlflow.yaml` above it decides."""
+    folder = start if start.is_dir() else start.parent
+    for candidate in _upwards(folder.resolve()):
+        file = candidate / PROJECT_FILE
+        if file.is_file():
+            read = read_project(file, display(file))
+            if isinstance(read, list):
+                return Workspace(candidate, problems=read)
+            return Workspace(candidate, read)
+    return Workspace(folder.resolve())
+
+
+def display(path: Path) -> str:
+    """Return a path as messages show it: relative to where the user stands, when that is shorter."""
+    try:
+        relative = os.path.relpath(path)
+    except ValueError:  # another drive
+        return str(path)
+    return relative if not relative.startswith("../../..") else str(path)
+
+
+def connections_node(holder: Document[Project] | None) -> Node | None:
+    """Return the node under `connections` of the project."""
+    return holder.node("connections") if holder else None
+
+
+def _upwards(folder: Path) -> Iterator[Path]:
+    yield folder
+    yield from folder.parents

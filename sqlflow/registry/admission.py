@@ -1,0 +1,59 @@
+"""Who may come in: the rules that keep one document readable whatever is installed.
+
+A step type may not take the envelope's keys; a connector's config and options share no key and leave the
+reserved ones alone; a check kind may not take the common options.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+from sqlflow.sdk import CheckKind, Connector, Engine, SecretProvider, StepType, StorageBackend, Udf
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+_PARENTS: dict[str, type] = {
+    "step type": StepType, "connector": Connector, "engine": Engine, "storage backend": StorageBackend,
+    "check": CheckKind, "secret provider": SecretProvider,
+}  # fmt: skip
+
+
+def objection(kind: str, brought: Any, reserved: Mapping[str, Collection[str]]) -> str | None:
+    """Return why something may not be registered, or None."""
+    parent = _PARENTS.get(kind)
+    if parent is not None and not (isinstance(brought, type) and issubclass(brought, parent)):
+        return f"a {kind} must be a subclass of sqlflow.sdk.{parent.__name__}, found {brought!r}"
+    if kind == "function" and not isinstance(brought, Udf):
+        return f"a function must be made with sqlflow.sdk.udf, found {brought!r}"
+    name = getattr(brought, "name", None)
+    if kind in (*_PARENTS, "function") and (not isinstance(name, str) or not _NAME.fullmatch(name)):
+        return f"{brought!r} needs a class attribute `name` of letters, digits, _ and -, found {name!r}"
+    return _key_objection(kind, brought, set(reserved.get(kind, ())))
+
+
+def _key_objection(kind: str, brought: Any, reserved: set[str]) -> str | None:
+    if kind == "step type":
+        taken = _keys(brought.Config) & reserved
+        return f"step type {brought.name!r} takes keys of the envelope: {_list(taken)}" if taken else None
+    if kind == "check":
+        taken = (_keys(brought.Config) | {brought.name}) & reserved
+        return f"check {brought.name!r} takes common options of checks: {_list(taken)}" if taken else None
+    if kind == "connector":
+        config = _keys(brought.Config)
+        options = _keys(brought.ReadOptions) | _keys(brought.WriteOptions)
+        if shared := config & options:
+            return f"connector {brought.name!r} has {_list(shared)} in its config and in its options"
+        if taken := (config | options) & reserved:
+            return f"connector {brought.name!r} takes reserved keys: {_list(taken)}"
+    return None
+
+
+def _keys(model: type[BaseModel] | None) -> set[str]:
+    return set(model.model_fields) if model else set()
+
+
+def _list(names: Collection[str]) -> str:
+    return ", ".join(repr(name) for name in sorted(names))

@@ -1,0 +1,157 @@
+"""What the plugins brought, by kind and name, and who owns each name.
+
+Each kind is asked for the first time somebody needs it, so a document pays only for what it uses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlflow.errors import PluginBroken, PluginConflict
+from sqlflow.problem import did_you_mean
+from sqlflow.sdk import CheckKind, Connector, Engine, Observer, SecretProvider, StepType, StorageBackend, Udf
+
+from .admission import objection
+from .host import Host, PluginRecord
+
+HOOKS = {
+    "step type": "sqlflow_step_types",
+    "connector": "sqlflow_connectors",
+    "function": "sqlflow_udfs",
+    "storage backend": "sqlflow_storage_backends",
+    "engine": "sqlflow_engines",
+    "check": "sqlflow_checks",
+    "secret provider": "sqlflow_secret_providers",
+    "observer": "sqlflow_observers",
+    "command": "sqlflow_commands",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """Something a plugin brought, and which plugin."""
+
+    name: str
+    item: Any
+    owner: PluginRecord
+
+
+class Unknown(LookupError):
+    """A name that nobody brings; `hint` says what may be meant or which broken plugin may have brought it."""
+
+    def __init__(self, kind: str, name: str, hint: str) -> None:
+        super().__init__(f"unknown {kind} {name!r}")
+        self.hint = hint
+
+
+@dataclass
+class Catalog:
+    """All that can be named in a document. `reserved` are keys that guests may not take, by kind."""
+
+    host: Host
+    reserved: Mapping[str, Collection[str]] = field(default_factory=dict)
+    _kinds: dict[str, dict[str, list[Owned]]] = field(default_factory=dict)
+
+    def step_type(self, name: str) -> type[StepType]:
+        """Return a step type by name."""
+        return self._one("step type", name)  # type: ignore[no-any-return]
+
+    def connector(self, name: str) -> type[Connector[Any]]:
+        """Return a connector by name."""
+        return self._one("connector", name)  # type: ignore[no-any-return]
+
+    def engine(self, name: str) -> type[Engine]:
+        """Return an engine by name."""
+        return self._one("engine", name)  # type: ignore[no-any-return]
+
+    def storage(self, name: str) -> type[StorageBackend]:
+        """Return a storage backend by name."""
+        return self._one("storage backend", name)  # type: ignore[no-any-return]
+
+    def check(self, name: str) -> type[CheckKind]:
+        """Return a check kind by name."""
+        return self._one("check", name)  # type: ignore[no-any-return]
+
+    def secret_provider(self, name: str) -> type[SecretProvider]:
+        """Return a secret provider by name."""
+        return self._one("secret provider", name)  # type: ignore[no-any-return]
+
+    def function(self, name: str) -> Udf | None:
+        """Return a function by name, case folded as SQL folds it, or None."""
+        owned = self.kind("function").get(name.lower())
+        return owned[0].item if owned else None
+
+    def observers(self) -> Iterator[tuple[PluginRecord, Callable[[], Observer]]]:
+        """Yield the makers of observers."""
+        for owned in self.all("observer"):
+            yield owned.owner, owned.item
+
+    def names(self, kind: str) -> list[str]:
+        """Return the names known of a kind, sorted."""
+        return sorted(self.kind(kind))
+
+    def all(self, kind: str) -> list[Owned]:
+        """Return everything of a kind, with its owner."""
+        return [one for owned in self.kind(kind).values() for one in owned]
+
+    def kind(self, kind: str) -> dict[str, list[Owned]]:
+        """Ask the plugins for one kind, once."""
+        if kind not in self._kinds:
+            found: dict[str, list[Owned]] = {}
+            for record, item in self.host.offers(HOOKS[kind]):
+                if reason := objection(kind, item, self.reserved):
+                    self.host.fail(record.name, reason)
+                    continue
+                name = _name_of(kind, item, record)
+                found.setdefault(name.lower() if kind == "function" else name, []).append(Owned(name, item, record))
+            self._kinds[kind] = found
+        return self._kinds[kind]
+
+    def plugins(self) -> list[PluginRecord]:
+        """Return every plugin after asking it for everything, so that what is broken shows."""
+        for kind in HOOKS:
+            self.kind(kind)
+        return list(self.host.records.values())
+
+    def conflicts(self) -> list[str]:
+        """Return a sentence for every name that has two owners."""
+        return [
+            _conflict(kind, name, owned)
+            for kind in HOOKS
+            if kind != "observer"
+            for name, owned in self.kind(kind).items()
+            if len(owned) > 1
+        ]
+
+    def _one(self, kind: str, name: str) -> Any:
+        owned = self.kind(kind).get(name, [])
+        if len(owned) > 1:
+            raise PluginConflict(
+                _conflict(kind, name, owned), hint="uninstall one of the two distributions", code="SF602"
+            )
+        if owned:
+            return owned[0].item
+        broken = [record for record in self.host.records.values() if record.error]
+        if broken:
+            told = "; ".join(f"{r.distribution} ({r.name}): {r.error}" for r in broken)
+            raise PluginBroken(
+                f"unknown {kind} {name!r}, and an installed plugin that may bring it is broken: {told}",
+                hint="`sqlflow plugin list` shows every plugin; mend or uninstall the broken one",
+                code="SF601",
+            )
+        raise Unknown(kind, name, did_you_mean(name, self.kind(kind), noun=kind))
+
+
+def _name_of(kind: str, item: Any, record: PluginRecord) -> str:
+    if kind == "observer":
+        return f"{record.name}.{getattr(item, '__name__', 'observer')}"
+    if kind == "command":
+        return str(getattr(getattr(item, "info", None), "name", None) or record.name)
+    return str(item.name)
+
+
+def _conflict(kind: str, name: str, owned: list[Owned]) -> str:
+    owners = " and ".join(sorted(f"{o.owner.distribution} ({o.owner.name})" for o in owned))
+    return f"{kind} {name!r} is brought by {owners}"

@@ -1,0 +1,37 @@
+"""One way for everything that happens: secrets masked, one observer after another, none able to fail a run."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlflow.sdk import Event, Observer, Redactor
+
+
+class Bus:
+    """Hands events to observers, in order, from one thread at a time."""
+
+    def __init__(self, observers: Sequence[tuple[str, Observer]], redactor: Redactor) -> None:
+        self._observers = list(observers)
+        self._redactor = redactor
+        self._lock = threading.Lock()
+        self.broken: list[str] = []
+
+    def send(self, kind: type[Event], **values: Any) -> None:
+        """Tell every observer; one that raises is left out from then on and named in `broken`."""
+        event = self._masked(kind(at=datetime.now(UTC), **values))
+        with self._lock:
+            for name, observer in list(self._observers):
+                try:
+                    observer.observe(event)
+                except Exception as error:  # noqa: BLE001 - an observer may raise anything; watching never fails a run
+                    self._observers.remove((name, observer))
+                    self.broken.append(f"observer {name} failed and was left out: {type(error).__name__}: {error}")
+
+    def _masked(self, event: Event) -> Event:
+        texts = {f.name: getattr(event, f.name) for f in fields(event) if isinstance(getattr(event, f.name), str)}
+        masked = {name: self._redactor.text(text) for name, text in texts.items()}
+        return replace(event, **masked) if masked != texts else event

@@ -1,0 +1,115 @@
+"""A whole run, from the open warehouse to the closed one: prelude, orchestrator, records, clean end."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from threading import Event
+
+from sqlflow.plan import Plan
+from sqlflow.registry import Catalog, load_functions
+from sqlflow.sdk import Observer, Opening, RunFinished, RunStarted, Session, Udf, split_name
+from sqlflow.version import __version__
+
+from .bus import Bus
+from .journal import Journal
+from .orchestrator import Orchestrator
+from .record import RunRecord, StepRecord
+from .telemetry import tracing
+
+
+@dataclass
+class Finished:
+    """How a run ended. `session` is left open on request, for a warehouse that is gone once it is closed."""
+
+    record: RunRecord
+    notices: tuple[str, ...]
+    session: Session | None = None
+
+
+def open_session(plan: Plan, *, read_only: bool = False) -> Session:
+    """Open the warehouse of a plan."""
+    engine = plan.engine
+    location = engine.storage.locate(engine.storage_config, plan.folder, default_name=engine.default_name)
+    return engine.engine.open(engine.engine_config, Opening(location, plan.folder, read_only))
+
+
+def execute(
+    plan: Plan, catalog: Catalog, observers: Sequence[tuple[str, Observer]] = (), stop: Event | None = None, *, keep_open: bool = False
+) -> Finished:
+    """Run a plan to its end, whichever. A failed step is told in the record, not raised.
+
+    Raises:
+        WarehouseLocked: another process writes the warehouse.
+        PluginBroken: the project's functions cannot be imported.
+        StepError: the warehouse or the records cannot be written.
+
+    """
+    stop = stop or Event()
+    functions = _functions(plan, catalog)
+    session = open_session(plan)
+    finished = False
+    try:
+        session.prepare(sorted({schema for step in plan.steps for schema in _schemas(step.plan.writes)}))
+        for function in functions:
+            session.register(function)
+        journal = Journal(plan)
+        record = _blank(plan)
+        made = [(owner.name, make()) for owner, make in catalog.observers()]
+        with tracing(plan) as tracer:
+            bus = Bus([("journal", journal), *observers, *made, *tracer.observers], plan.redactor)
+            try:
+                _run(plan, tracer.wrap(session), bus, record, journal, stop)
+            finally:
+                journal.close()
+        finished = True
+        return Finished(record, tuple(bus.broken), session if keep_open else None)
+    finally:
+        if not (keep_open and finished):
+            session.close()
+
+
+def _run(plan: Plan, session: Session, bus: Bus, record: RunRecord, journal: Journal, stop: Event) -> None:
+    started = time.perf_counter()
+    journal.write(record)
+    journal.write_lineage()
+    bus.send(RunStarted, run_id=plan.run_id, pipeline=plan.pipeline, profile=plan.profile,
+             steps=tuple(step.id for step in plan.steps))  # fmt: skip
+    try:
+        record.status = Orchestrator(plan, session, bus, record, stop).run()
+    finally:
+        if record.status == "running":
+            record.status = "failed"
+        record.finished_at = datetime.now(UTC)
+        record.duration_ms = (time.perf_counter() - started) * 1000
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        record.cpu_ms = (usage.ru_utime + usage.ru_stime) * 1000
+        record.peak_memory_bytes = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+        bus.send(RunFinished, run_id=plan.run_id, status=record.status, duration_ms=record.duration_ms)
+        journal.write(record)
+
+
+def _blank(plan: Plan) -> RunRecord:
+    """Return the record of a run that has not begun."""
+    steps = [
+        StepRecord(s.id, s.type_name, reads=tuple(sorted(s.reads)), writes=tuple(sorted(s.plan.writes))) for s in plan.steps
+    ]
+    variables = {name: "***" if value.secret else value.value for name, value in plan.variables.items()}
+    return RunRecord(plan.run_id, plan.pipeline, plan.profile, datetime.now(UTC), str(plan.path), steps, variables,
+                     version=__version__)  # fmt: skip
+
+
+def _functions(plan: Plan, catalog: Catalog) -> list[Udf]:
+    """Return the functions that the SQL of the plan calls, from plugins and from the project's own files."""
+    called = {name for step in plan.steps for name in step.functions}
+    own = {f.name.lower(): f for f in load_functions(plan.function_folders)}
+    found = {name: function for name in called if (function := own.get(name) or catalog.function(name))}
+    return [found[name] for name in sorted(found)]
+
+
+def _schemas(tables: frozenset[str]) -> set[str]:
+    return {parts[-2] for table in tables if len(parts := split_name(table)) > 1}

@@ -1,0 +1,85 @@
+"""The files of a run: `events.ndjson` as things happen, `run.json` and `lineage.json` whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from sqlflow.errors import StepError
+from sqlflow.plan import Plan
+from sqlflow.sdk import Event
+
+from .record import RunRecord
+
+
+class Journal:
+    """Writes the files of one run. An observer; also handed the record at start and end."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.folder = runs_folder(plan.target) / plan.run_id
+        try:
+            self.folder.mkdir(parents=True)
+            self.events = (self.folder / "events.ndjson").open("a", encoding="utf-8")
+        except OSError as error:
+            raise StepError(
+                f"cannot write the records of the run to {self.folder}: {error.strerror}",
+                hint="check the permissions of the project folder", code="SF713", kind="permission",
+            ) from error  # fmt: skip
+
+    def observe(self, event: Event) -> None:
+        """Append one event."""
+        self.events.write(json.dumps(event.as_dict(), default=str) + "\n")
+        self.events.flush()
+
+    def write(self, record: RunRecord) -> None:
+        """Write `run.json`; every secret is masked, whatever field it got into."""
+        self._put("run.json", self.plan.redactor.value(record.as_dict()))
+
+    def write_lineage(self) -> None:
+        """Write which step reads and writes which table."""
+        steps = [
+            {"step": s.id, "reads": sorted(s.reads), "writes": sorted(s.plan.writes), "outputs": sorted(s.plan.outputs)}
+            for s in self.plan.steps
+        ]
+        self._put("lineage.json", self.plan.redactor.value({"pipeline": self.plan.pipeline, "steps": steps}))
+
+    def close(self) -> None:
+        """Close the event file."""
+        self.events.close()
+
+    def _put(self, name: str, data: Any) -> None:
+        staging = self.folder / f".{name}"
+        staging.write_text(json.dumps(data, indent=2, default=str) + "\n", encoding="utf-8")
+        os.replace(staging, self.folder / name)
+
+
+def runs_folder(target: Path) -> Path:
+    """Return the folder that holds one folder for each run."""
+    return target / "runs"
+
+
+def recorded_runs(target: Path) -> Iterator[dict[str, Any]]:
+    """Yield the records of all runs, the newest first; what cannot be read is named so."""
+    folder = runs_folder(target)
+    for entry in sorted(folder.iterdir(), reverse=True) if folder.is_dir() else ():
+        if not entry.is_dir():
+            continue
+        try:
+            yield json.loads((entry / "run.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            yield {"run_id": entry.name, "pipeline": None, "profile": None, "status": "unreadable",
+                   "started_at": None, "finished_at": None, "duration_ms": None, "steps": []}  # fmt: skip
+
+
+def prune(target: Path, keep: int) -> list[str]:
+    """Remove all records but the newest; returns the ids of the removed runs. No data is touched."""
+    folder = runs_folder(target)
+    entries = sorted((e for e in folder.iterdir() if e.is_dir()), reverse=True) if folder.is_dir() else []
+    for entry in entries[keep:]:
+        shutil.rmtree(entry)
+    return [entry.name for entry in entries[keep:]]

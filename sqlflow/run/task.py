@@ -1,0 +1,160 @@
+"""One step at work: its attempts, its session, and the ways to stop it from outside."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from threading import Event, Lock
+from typing import Any
+
+from sqlflow.errors import RunInterrupted, SQLFlowError, StepError
+from sqlflow.plan import Plan, PlannedStep
+from sqlflow.sdk import (
+    Redactor,
+    Session,
+    StepContext,
+    StepExecutionResult,
+    StepFinished,
+    StepRetried,
+    StepStarted,
+    StepWarned,
+    Token,
+    format_duration,
+)
+
+from .bus import Bus
+from .record import StepRecord
+from .retry import attempted
+
+
+class SkippedByCondition(Exception):  # noqa: N818 - not an error: the step's `when` is false
+    """A `when` over tables turned out false just before the step."""
+
+
+@dataclass
+class Task:
+    """One step being executed in a thread of its own. The record is filled in; nothing is raised."""
+
+    plan: Plan
+    step: PlannedStep
+    session: Session
+    bus: Bus
+    record: StepRecord
+    stop: Event
+    deadline: float | None = None
+    timed_out: bool = False
+    _current: Session | None = None
+    _lock: Lock = field(default_factory=Lock)
+
+    def run(self) -> None:
+        """Execute the step to its end, whichever."""
+        started, cpu = time.perf_counter(), time.thread_time()
+        record = self.record
+        record.status, record.started_at = "running", datetime.now(UTC)
+        try:
+            if self.step.condition is not None and self.step.condition.holds is None:
+                self._decide()
+            result = attempted(self.step.retry, self._attempt, waiting=self._waiting, stop=self.stop)
+            self._succeed(result)
+        except SkippedByCondition:
+            record.status, record.reason = "skipped", "when is false"
+        except RunInterrupted:
+            self._interrupted()
+        except SQLFlowError as error:
+            self._fail(error)
+        except Exception as error:  # noqa: BLE001 - a plugin may raise anything; it fails its step and nothing else
+            self._fail(StepError(f"{type(error).__name__}: {error}", kind="internal", code="SF790",
+                                 hint=f"this is a bug in the {self.step.type_name} step or its connector; report it"))  # fmt: skip
+        finally:
+            record.duration_ms = (time.perf_counter() - started) * 1000
+            record.cpu_ms = (time.thread_time() - cpu) * 1000
+        self.tell()
+
+    def tell(self) -> None:
+        """Announce how the step ended."""
+        record = self.record
+        summary: dict[str, Any] = {"checks": len(record.checks)} if record.checks else {}
+        if record.outputs:
+            summary["outputs"] = [self.plan.redactor.text(place) for place in record.outputs]
+        if record.error:
+            summary["error"] = dict(record.error)
+        self.bus.send(
+            StepFinished, step=record.id, type=record.type, state=record.status, reason=record.reason,
+            duration_ms=record.duration_ms, attempts=record.attempts, rows=record.rows, summary=summary,
+        )  # fmt: skip
+
+    def interrupt(self) -> None:
+        """Stop the running statement. May come between two statements, so it is repeated until the step ends."""
+        with self._lock:
+            if self._current is not None:
+                self._current.interrupt()
+
+    def _decide(self) -> None:
+        condition = self.step.condition
+        if condition is None:
+            return
+        session = self.session.fork()
+        try:
+            found = session.fetch(f"SELECT ({condition.sql}\n)", condition.parameters)[0][0]
+        finally:
+            session.close()
+        if found is not None and not isinstance(found, bool):
+            raise StepError(f"when: expected true or false, found {found!r}", hint="write a SQL boolean", code="SF405")
+        if not found:
+            raise SkippedByCondition
+
+    def _attempt(self, number: int) -> StepExecutionResult:
+        """Run one attempt in a session of its own."""
+        if self.stop.is_set():
+            raise RunInterrupted("the run was stopped")
+        self.record.attempts = number
+        self.record.warnings.clear()
+        self.bus.send(StepStarted, step=self.step.id, type=self.step.type_name, attempt=number)
+        session = self.session.fork()
+        with self._lock:
+            self._current = session
+            timeout = self.step.timeout
+            self.deadline = time.monotonic() + timeout.total_seconds() if timeout else None
+        token = Token(self.plan.run_id, self.step.id, number)
+        context = StepContext(session, token, self.plan.folder, self.plan.started_at, self._warn)
+        try:
+            return self.step.step_type.execute(self.step.given, context)
+        finally:
+            with self._lock:
+                self._current, self.deadline = None, None
+            session.close()
+
+    def _succeed(self, result: StepExecutionResult) -> None:
+        record = self.record
+        record.status = "succeeded"
+        record.rows, record.schema, record.checks = result.rows, result.schema, result.checks
+        record.outputs, record.bytes = result.outputs, result.bytes
+        for check in result.checks:
+            if not check.passed:
+                self._warn(f"check {check.name} does not hold: {check.message}")
+
+    def _fail(self, error: SQLFlowError) -> None:
+        masked: Redactor = self.plan.redactor
+        self.record.status = "failed"
+        self.record.reason = masked.text(error.message.split("\n", 1)[0])
+        self.record.error = {
+            "code": error.code or "SF700", "kind": getattr(error, "kind", "internal"),
+            "message": masked.text(error.message), "hint": masked.text(error.hint) if error.hint else None,
+        }  # fmt: skip
+
+    def _interrupted(self) -> None:
+        if self.timed_out and self.step.timeout:
+            limit = format_duration(self.step.timeout)
+            self._fail(StepError(f"timed out after {limit}; the query was interrupted and rolled back", code="SF704",
+                                 hint="raise timeout, or make the step smaller"))  # fmt: skip
+        else:
+            self.record.status, self.record.reason = "cancelled", "the run was stopped"
+
+    def _waiting(self, attempt: int, delay: float, error: str) -> None:
+        self.bus.send(StepRetried, step=self.step.id, attempt=attempt, delay_s=delay, error=error)
+
+    def _warn(self, message: str) -> None:
+        message = self.plan.redactor.text(message)
+        self.record.warnings.append(message)
+        self.bus.send(StepWarned, step=self.step.id, message=message)

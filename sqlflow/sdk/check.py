@@ -1,0 +1,90 @@
+"""What a check is: a kind with its options, compiled to SQL that finds what is wrong.
+
+A kind only writes SQL text. Which table, when, in how many scans and with which consequences is not its business.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+from .config import ConfigModel
+
+CheckScope = Literal["batch", "target"]
+CheckSeverity = Literal["error", "warn"]
+
+
+@dataclass(frozen=True, slots=True)
+class RowTest:
+    """A SQL boolean that is true for a bad row. All row tests of a table share one scan."""
+
+    fails: str
+    shows: tuple[str, ...] = ()
+    """The columns worth showing of a bad row; empty: all."""
+
+
+@dataclass(frozen=True, slots=True)
+class TableTest:
+    """A SQL aggregate, and what its value says is wrong (None: nothing). Shares the scan of the row tests."""
+
+    measure: str
+    complaint: Callable[[Any], str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class QueryTest:
+    """A query whose every row is a failure. A scan of its own."""
+
+    sql: str
+
+
+CompiledCheck = RowTest | TableTest | QueryTest
+
+
+class CheckKind(ABC):
+    """A kind of check, by its key under `checks`. Subclasses hold no state."""
+
+    name: ClassVar[str]
+    Config: ClassVar[type[ConfigModel]]
+    scope: ClassVar[CheckScope]
+    """Where it holds unless the document says otherwise: on the staged batch, or on the target before the commit."""
+    scopes: ClassVar[frozenset[CheckScope]] = frozenset({"batch", "target"})
+    """Where it can hold at all."""
+    shorthand: ClassVar[str | None] = None
+    """The field that a bare value fills: `- not_null: [a]` is `- not_null: {columns: [a]}`."""
+    takes_where: ClassVar[bool] = True
+    """Whether the common option `where` applies."""
+
+    @abstractmethod
+    def compile(self, config: Any, relation: str) -> CompiledCheck:
+        """Write the SQL that finds failures in `relation`, which is SQL text that may follow FROM."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A check of a document, ready to run against any relation."""
+
+    name: str
+    kind: CheckKind
+    config: ConfigModel
+    scope: CheckScope
+    severity: CheckSeverity = "error"
+    where: str | None = None
+    max_failures: int = 0
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """What a check found. `failures` of `total` rows; `sample` holds some of them, column by column."""
+
+    name: str
+    kind: str
+    severity: CheckSeverity
+    passed: bool
+    failures: int | None = None
+    total: int | None = None
+    message: str = ""
+    sample: tuple[Mapping[str, Any], ...] = ()

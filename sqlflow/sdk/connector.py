@@ -1,0 +1,146 @@
+"""What a connector is: code that reads from or writes to one kind of system.
+
+A connector gets its validated config and options and says how rows come or go: as SQL that the engine can run
+itself (no row passes through Python), or as an Arrow stream. It never sees the document, the engine or a table
+of the warehouse.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
+
+from sqlflow.errors import StepError
+
+from .config import ColumnSpec, ConfigModel
+from .schema import TableSchema
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class NoOptions(ConfigModel):
+    """The model of a connector that has nothing to configure in this place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Select:
+    """Rows as a SELECT in an engine's dialect; the engine runs it at its own speed.
+
+    `setup` and `teardown` are statements around it, such as attaching another database. `explain` turns an
+    engine's error over this scan into the connector's own words; it may return None to let the error stand.
+    """
+
+    dialect: str
+    sql: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    setup: tuple[str, ...] = ()
+    teardown: tuple[str, ...] = ()
+    explain: Callable[[str], StepError | None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ArrowStream:
+    """Rows as record batches. `open` is called once, by whoever consumes them, and the reader is closed by them."""
+
+    open: Callable[[], pa.RecordBatchReader]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRequest:
+    """What a step wants from a source. `dialects` are those in which the engine takes a native scan."""
+
+    config: Any
+    options: Any
+    folder: Path
+    columns: Mapping[str, ColumnSpec] = field(default_factory=dict)
+    dialects: frozenset[str] = frozenset()
+
+
+class Rows(Protocol):
+    """Rows on their way out. Take them once, either way."""
+
+    dialect: str
+    schema: TableSchema
+
+    def copy(self, statement: str) -> int:
+        """Run a native export; `{query}` in the statement stands for the rows. Returns how many were written."""
+
+    def batches(self) -> pa.RecordBatchReader:
+        """Stream the rows as Arrow record batches."""
+
+
+@dataclass(frozen=True, slots=True)
+class WriteRequest:
+    """How rows are to meet what is there. `token` names this write, so that a repeated one can be recognised."""
+
+    config: Any
+    options: Any
+    folder: Path
+    mode: str = "replace"
+    key: Sequence[str] = ()
+    token: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WriteResult:
+    """What was written: rows, bytes (None: not known) and where, as a person would say it."""
+
+    rows: int | None
+    bytes: int | None = None
+    places: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that a connector knows to be wrong before anything runs; `option` is the key it belongs to."""
+
+    option: str
+    message: str
+    hint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionReport:
+    """What testing a connection showed. `facts` are things such as version and latency, for a person to read."""
+
+    ok: bool
+    message: str
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+C = TypeVar("C", bound=ConfigModel)
+
+
+class Connector(ABC, Generic[C]):
+    """A kind of system, by the `connector` of a connection. Subclasses hold no state.
+
+    Config, read options and write options share no field name, so that a source stays flat in the document.
+    """
+
+    name: ClassVar[str]
+    Config: ClassVar[type[ConfigModel]] = NoOptions
+    ReadOptions: ClassVar[type[ConfigModel] | None] = None
+    """None: it cannot read."""
+    WriteOptions: ClassVar[type[ConfigModel] | None] = None
+    """None: it cannot write."""
+    write_modes: ClassVar[frozenset[str]] = frozenset({"replace"})
+
+    def read(self, request: ReadRequest) -> Select | ArrowStream:
+        """Say how the rows come. Raises StepError, sorted by kind, when they cannot."""
+        raise StepError(f"connector {self.name!r} cannot read", hint="use it as a target", kind="internal")
+
+    def write(self, request: WriteRequest, rows: Rows) -> WriteResult:
+        """Write the rows so that a reader sees all of them or what was there before."""
+        raise StepError(f"connector {self.name!r} cannot write", hint="use it as a source", kind="internal")
+
+    def missing(self, config: Any, options: Any, folder: Path) -> Iterator[Finding]:
+        """Tell what can be seen to be missing without touching a network, such as a local file."""
+        return iter(())
+
+    @abstractmethod
+    def test(self, config: C, folder: Path) -> ConnectionReport:
+        """Try the connection; answers rather than raises."""

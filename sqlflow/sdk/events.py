@@ -1,0 +1,102 @@
+"""What happens during a run, as values. Whoever watches a run sees these and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any, ClassVar, Literal
+
+StepState = Literal["pending", "running", "succeeded", "failed", "skipped", "cancelled"]
+RunStatus = Literal["running", "succeeded", "failed", "cancelled"]
+
+
+@dataclass(frozen=True, slots=True)
+class RowCounts:
+    """Rows that a step read and what it did to its target; None where it cannot be known."""
+
+    read: int | None = None
+    inserted: int | None = None
+    updated: int | None = None
+    deleted: int | None = None
+    quarantined: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened, and when (UTC)."""
+
+    name: ClassVar[str]
+    at: datetime
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the event as JSON-ready data, its name first."""
+        data = asdict(self)
+        data["at"] = self.at.isoformat()
+        return {"event": self.name, **data}
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted(Event):
+    """The plan is made and the first step is about to start."""
+
+    name: ClassVar[str] = "run_started"
+    run_id: str
+    pipeline: str
+    profile: str | None
+    steps: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StepStarted(Event):
+    """An attempt of a step begins; attempts count from 1."""
+
+    name: ClassVar[str] = "step_started"
+    step: str
+    type: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class StepRetried(Event):
+    """An attempt failed in a way that may pass; the next one comes after `delay_s` seconds."""
+
+    name: ClassVar[str] = "step_retried"
+    step: str
+    attempt: int
+    delay_s: float
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepWarned(Event):
+    """Something the user should know that does not stop the step."""
+
+    name: ClassVar[str] = "step_warned"
+    step: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepFinished(Event):
+    """A step reached its end, whichever. `reason` says why it was skipped or what failed."""
+
+    name: ClassVar[str] = "step_finished"
+    step: str
+    type: str
+    state: StepState
+    reason: str | None = None
+    duration_ms: float = 0.0
+    attempts: int = 0
+    rows: RowCounts = RowCounts()
+    summary: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RunFinished(Event):
+    """Everything has ended and been recorded."""
+
+    name: ClassVar[str] = "run_finished"
+    run_id: str
+    status: RunStatus
+    duration_ms: float

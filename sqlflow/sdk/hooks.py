@@ -1,0 +1,79 @@
+"""The nine hooks through which everything enters: built-ins and third-party packages alike.
+
+A hook takes nothing, touches nothing and returns what the plugin brings. Hooks run once, at discovery;
+at run time every call is plain Python. A plugin is a module with some of these functions, each marked with
+`@hookimpl`, named under the entry-point group `sqlflow`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pluggy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+    from .check import CheckKind
+    from .connector import Connector
+    from .engine import Engine
+    from .observer import Observer
+    from .secret import SecretProvider
+    from .step import StepType
+    from .storage import StorageBackend
+    from .udf import Udf
+
+GROUP = "sqlflow"
+
+hookspec = pluggy.HookspecMarker(GROUP)
+hookimpl = pluggy.HookimplMarker(GROUP)
+
+
+class Hooks:
+    """What a plugin may bring. Every hook returns a sequence; what it returns is frozen and holds no state."""
+
+    @hookspec
+    def sqlflow_step_types(self) -> Sequence[type[StepType]]:
+        """Step types, by the `type` of a step."""
+        return ()
+
+    @hookspec
+    def sqlflow_connectors(self) -> Sequence[type[Connector]]:
+        """Connectors, by the `connector` of a connection, source or target."""
+        return ()
+
+    @hookspec
+    def sqlflow_udfs(self) -> Sequence[Udf]:
+        """Functions that SQL may call."""
+        return ()
+
+    @hookspec
+    def sqlflow_storage_backends(self) -> Sequence[type[StorageBackend]]:
+        """Storage backends, by the `type` of a profile's storage."""
+        return ()
+
+    @hookspec
+    def sqlflow_engines(self) -> Sequence[type[Engine]]:
+        """Engines, by the `type` of a profile's engine."""
+        return ()
+
+    @hookspec
+    def sqlflow_checks(self) -> Sequence[type[CheckKind]]:
+        """Check kinds, by the key of an entry under `checks`."""
+        return ()
+
+    @hookspec
+    def sqlflow_secret_providers(self) -> Sequence[type[SecretProvider]]:
+        """Secret providers, by the name before the slash in `${secret:PROVIDER/KEY}`."""
+        return ()
+
+    @hookspec
+    def sqlflow_observers(self) -> Sequence[Callable[[], Observer]]:
+        """Makers of observers; each run gets its own."""
+        return ()
+
+    @hookspec
+    def sqlflow_commands(self) -> Sequence[Any]:
+        """Typer apps that become verbs of the command line, each by its `info.name`."""
+        return ()

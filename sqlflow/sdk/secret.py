@@ -1,0 +1,89 @@
+"""Where secret values come from, and how they are kept out of everything that is shown.
+
+A provider only looks values up. The redactor is handed every text on its way out: messages, events, artifacts.
+"""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any, ClassVar
+from urllib.parse import quote, quote_plus
+
+from sqlflow.problem import Problem
+
+MASK = "***"
+
+
+class SecretProvider(ABC):
+    """Looks up `KEY` of `${secret:PROVIDER/KEY}`. Subclasses hold no state."""
+
+    name: ClassVar[str]
+    """The word before the slash."""
+    local: ClassVar[bool] = False
+    """Whether a look-up touches only this machine, so that validation may do it."""
+
+    @abstractmethod
+    def get(self, key: str) -> str | None:
+        """Return the value, or None when there is none.
+
+        Raises:
+            TransientError: the provider cannot be reached just now.
+
+        """
+
+
+class Redactor:
+    """Remembers secret values and replaces them in whatever is about to be shown."""
+
+    def __init__(self) -> None:
+        self._forms: set[str] = set()
+
+    def add(self, value: object) -> None:
+        """Remember a secret, together with the ways in which drivers quote and escape it."""
+        text = str(value)
+        if text:
+            self._forms.update(
+                {text, quote(text, safe=""), quote_plus(text), json.dumps(text)[1:-1], repr(text)[1:-1]}
+                | {json.dumps(text, ensure_ascii=False)[1:-1], text.replace("'", "''")}
+            )
+            # A multi-line secret must not slip out line by line.
+            self._forms.update(line for line in text.splitlines() if len(line) > 3)  # noqa: PLR2004
+
+    def text(self, text: str) -> str:
+        """Return the text with every secret masked, the longest first so that no tail is left standing."""
+        for form in sorted(self._forms, key=len, reverse=True):
+            if form in text:
+                text = text.replace(form, MASK)
+        return text
+
+    def problems(self, problems: Iterable[Problem]) -> list[Problem]:
+        """Return the problems with every secret masked, the quoted source lines included."""
+        if not self._forms:
+            return list(problems)
+        return [
+            replace(
+                problem,
+                message=self.text(problem.message),
+                hint=problem.hint and self.text(problem.hint),
+                mark=problem.mark and replace(problem.mark, text=self.text(problem.mark.text)),
+            )
+            for problem in problems
+        ]
+
+    def value(self, value: Any) -> Any:
+        """Return a copy of nested data with every secret masked, keys included."""
+        if not self._forms:
+            return value
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, Mapping):
+            return {self.value(key): self.value(item) for key, item in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [self.value(item) for item in value]
+        if value is None or isinstance(value, bool):
+            return value
+        masked = self.text(str(value))
+        return value if masked == str(value) else masked

@@ -1,0 +1,64 @@
+"""The YAML document: text with places, the envelope, interpolation. Nothing of what steps mean.
+
+Must not know step types, connectors, SQL or how anything runs.
+"""
+
+from .diagnosis import Diagnosis, Filled, interpolate, substitute, validate
+from .document import Document
+from .interpolation import Expression, Lookup, Resolved, as_text, is_interpolated, unescape
+from .model import (
+    ForEach,
+    CheckOptions,
+    Connection,
+    Defaults,
+    Envelope,
+    FailurePolicy,
+    Pipeline,
+    Profile,
+    Project,
+    Retry,
+    Variable,
+    VariableType,
+)
+from .reader import parse_pipeline, read_pipeline, read_project
+from .text import Mapping, Node, Path_, Scalar, Sequence, Source, find, read_source, resolve, to_data
+
+__all__ = [
+    "CheckOptions",
+    "Connection",
+    "Defaults",
+    "Diagnosis",
+    "Document",
+    "Envelope",
+    "Expression",
+    "FailurePolicy",
+    "Filled",
+    "ForEach",
+    "Lookup",
+    "Mapping",
+    "Node",
+    "Path_",
+    "Pipeline",
+    "Profile",
+    "Project",
+    "Resolved",
+    "Retry",
+    "Scalar",
+    "Sequence",
+    "Source",
+    "Variable",
+    "VariableType",
+    "as_text",
+    "find",
+    "interpolate",
+    "is_interpolated",
+    "parse_pipeline",
+    "read_pipeline",
+    "read_project",
+    "read_source",
+    "resolve",
+    "substitute",
+    "to_data",
+    "unescape",
+    "validate",
+]

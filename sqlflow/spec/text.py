@@ -1,0 +1,320 @@
+"""YAML text to nodes that know their place. The only file that knows the YAML library.
+
+YAML is 1.2: `no`, `on` and `2024-01-01` are text, and so is every scalar that the 1.2 core schema does not name.
+Nothing here knows what a key means.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml.cyaml import CParser
+from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.reader import ReaderError
+
+from sqlflow.problem import Mark, Problem
+
+Path_ = tuple["str | int", ...]
+
+
+@dataclass(slots=True)
+class Scalar:
+    """A single value: as YAML 1.2 reads it, and as it was written."""
+
+    line: int
+    column: int
+    value: Any
+    text: str
+    style: str | None = None
+    end: int = 0
+
+
+@dataclass(slots=True)
+class Sequence:
+    """A list."""
+
+    line: int
+    column: int
+    items: list[Node] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Mapping:
+    """Keys and values in document order."""
+
+    line: int
+    column: int
+    keys: dict[str, Scalar] = field(default_factory=dict)
+    values: dict[str, Node] = field(default_factory=dict)
+    flow: bool = False
+
+
+Node = Scalar | Sequence | Mapping
+
+
+@dataclass(frozen=True)
+class Source:
+    """A text and the name under which messages show it."""
+
+    file: str
+    text: str
+    path: Path | None = None
+
+    @cached_property
+    def lines(self) -> list[str]:
+        """The lines of the text, without their ends."""
+        return self.text.splitlines()
+
+    def mark(self, line: int, column: int) -> Mark:
+        """Return the place at a line and column that count from 0."""
+        shown = self.lines[line] if 0 <= line < len(self.lines) else ""
+        return Mark(self.file, line + 1, column + 1, shown)
+
+    def at(self, node: Node) -> Mark:
+        """Return the place where a node starts."""
+        return self.mark(node.line, node.column)
+
+    def within(self, node: Scalar, offset: int) -> Mark:
+        """Return the place of a character inside a scalar's value, as it stands in the file."""
+        if node.style in ("|", ">"):
+            before = node.text[:offset]
+            row = before.count("\n")
+            first = next(
+                (i for i in range(node.line + 1, len(self.lines)) if self.lines[i].strip()), node.line + 1
+            )
+            indent = len(self.lines[first]) - len(self.lines[first].lstrip()) if first < len(self.lines) else 0
+            indent -= len(node.text.lstrip("\n")) - len(node.text.lstrip("\n").lstrip(" "))
+            return self.mark(node.line + 1 + row, max(indent, 0) + offset - (before.rfind("\n") + 1))
+        return self.mark(node.line, node.column + offset + (1 if node.style else 0))
+
+
+_WORDS: dict[str, Any] = {
+    "": None, "~": None, "null": None, "Null": None, "NULL": None,
+    "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False,
+    ".inf": float("inf"), ".Inf": float("inf"), "+.inf": float("inf"), "-.inf": float("-inf"),
+    "-.Inf": float("-inf"), ".nan": float("nan"), ".NaN": float("nan"),
+}  # fmt: skip
+_INTEGER = re.compile(r"[-+]?[0-9]+")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_RADIX = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
+_LONGEST_NUMBER = 400  # longer digit runs are text: no id, key or amount is written so
+
+
+def resolve(text: str) -> Any:
+    """Read a plain scalar by the YAML 1.2 core schema."""
+    if text in _WORDS:
+        return _WORDS[text]
+    first = text[0]
+    if (first not in "-+.0123456789") or len(text) > _LONGEST_NUMBER:
+        return text
+    if _INTEGER.fullmatch(text):
+        return int(text)
+    if _FLOAT.fullmatch(text):
+        return float(text)
+    return int(text, 0) if _RADIX.fullmatch(text) else text
+
+
+def read_source(path: Path, shown: str) -> tuple[Source | None, list[Problem]]:
+    """Read a file as UTF-8 text; a byte-order mark is left out."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return None, [Problem("SF101", f"file not found: {shown}", hint="check the path; it starts at this folder")]
+    except OSError as error:
+        return None, [Problem("SF101", f"cannot read {shown}: {error.strerror}", hint="check its permissions")]
+    try:
+        return Source(shown, data.decode("utf-8-sig"), path), []
+    except UnicodeDecodeError as error:
+        before = data[: error.start]
+        mark = Mark(shown, before.count(b"\n") + 1, error.start - (before.rfind(b"\n") + 1) + 1)
+        return None, [
+            Problem("SF102", f"not UTF-8 text: byte 0x{data[error.start]:02x} cannot be read", mark,
+                    "save the file as UTF-8")
+        ]  # fmt: skip
+
+
+def parse(source: Source) -> tuple[Node | None, list[Problem]]:
+    """Parse one YAML document. Returns its root, and every problem of the text itself."""
+    builder = _Builder(source)
+    try:
+        return builder.build(), builder.problems
+    except MarkedYAMLError as error:
+        return None, [*builder.problems, _syntax_problem(source, error)]
+    except ReaderError as error:
+        position = error.position if isinstance(error.position, int) else 0
+        before = source.text[:position]
+        mark = source.mark(before.count("\n"), position - (before.rfind("\n") + 1))
+        return None, [Problem("SF103", f"not YAML: {error.reason}", mark, "remove the character")]
+    except RecursionError:
+        return None, [Problem("SF103", "not YAML: nested too deeply", source.mark(0, 0), "flatten the document")]
+
+
+class _Builder:
+    """Turns the parser's events into nodes."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.problems: list[Problem] = []
+        self.anchors: dict[str, Node] = {}
+        self.events = self._events(CParser(source.text))
+
+    @staticmethod
+    def _events(parser: Any) -> Iterator[Any]:
+        while (event := parser.get_event()) is not None:
+            yield event
+
+    def build(self) -> Node | None:
+        root: Node | None = None
+        documents = 0
+        for event in self.events:
+            kind = type(event).__name__
+            if kind == "DocumentStartEvent":
+                documents += 1
+            elif kind in ("ScalarEvent", "MappingStartEvent", "SequenceStartEvent", "AliasEvent"):
+                node = self.node(event, kind)
+                if documents == 1:
+                    root = node
+                elif documents == 2:  # noqa: PLR2004 - told once, at the second
+                    self.problem("SF105", "a second YAML document in one file", event.start_mark,
+                                 "put each document into a file of its own")  # fmt: skip
+        return root
+
+    def node(self, event: Any, kind: str) -> Node:
+        start = event.start_mark
+        if kind == "ScalarEvent":
+            return self.scalar(event)
+        if kind == "AliasEvent":
+            found = self.anchors.get(event.anchor)
+            if found is None:
+                self.problem("SF103", f"not YAML: unknown alias *{event.anchor}", start, "define it with & above")
+                return Scalar(start.line, start.column, None, "")
+            return found
+        self.check_tag(event)
+        if kind == "SequenceStartEvent":
+            sequence = Sequence(start.line, start.column)
+            for inner in self.events:
+                name = type(inner).__name__
+                if name == "SequenceEndEvent":
+                    break
+                sequence.items.append(self.node(inner, name))
+            if event.anchor:
+                self.anchors[event.anchor] = sequence
+            return sequence
+        return self.mapping(event)
+
+    def scalar(self, event: Any) -> Scalar:
+        start, text, style = event.start_mark, event.value, event.style or None
+        column = start.column
+        if event.tag or event.anchor:
+            self.check_tag(event)
+            written = self.source.lines[start.line][column:] if start.line < len(self.source.lines) else ""
+            skipped = re.match(r"(?:[&!]\S*\s+)+", written)
+            column += skipped.end() if skipped else 0
+        value = resolve(text) if style is None and event.tag != "tag:yaml.org,2002:str" else text
+        node = Scalar(start.line, column, value, text, style, event.end_mark.index)
+        if event.anchor:
+            self.anchors[event.anchor] = node
+        return node
+
+    def mapping(self, event: Any) -> Mapping:
+        start = event.start_mark
+        mapping = Mapping(start.line, start.column, flow=bool(event.flow_style))
+        for inner in self.events:
+            name = type(inner).__name__
+            if name == "MappingEndEvent":
+                break
+            key = self.node(inner, name)
+            following = next(self.events)
+            value = self.node(following, type(following).__name__)
+            if not isinstance(key, Scalar):
+                self.problem("SF106", "a key that is a list or a mapping", inner.start_mark, "keys are plain words")
+                continue
+            if not isinstance(key.value, str) and not self.split_type(mapping, key):
+                self.problem("SF106", f"key {key.text!r} is not text", inner.start_mark, f'write "{key.text}":')
+            elif self.split_type(mapping, key):
+                continue
+            if key.text in mapping.values:
+                first = self.source.at(mapping.keys[key.text])
+                self.problems.append(
+                    Problem("SF104", f"duplicate key {key.text!r}; it is also on line {first.line}",
+                            self.source.at(key), "keep one of them", related=(first,))
+                )  # fmt: skip
+                continue
+            mapping.keys[key.text] = key
+            mapping.values[key.text] = value
+        if event.anchor:
+            self.anchors[event.anchor] = mapping
+        return mapping
+
+    def split_type(self, mapping: Mapping, key: Scalar) -> bool:
+        """Recognise `{amount: decimal(12,2)}`, which YAML cuts at the comma, and say so at the type."""
+        if not (mapping.flow and mapping.values and re.fullmatch(r"\s*\d+\)( not null)?", key.text)):
+            return False
+        name, last = next(reversed(mapping.values.items()))
+        if isinstance(last, Scalar) and last.text.count("(") > last.text.count(")"):
+            fixed = f"{last.text},{key.text.strip()}"
+            self.problems.append(
+                Problem("SF107", f"YAML cuts {fixed} at the comma", self.source.at(last), f'write {name}: "{fixed}"')
+            )
+            last.text = last.value = fixed
+            return True
+        return False
+
+    def check_tag(self, event: Any) -> None:
+        if event.tag and event.tag not in ("tag:yaml.org,2002:str", "!"):
+            self.problem("SF103", f"the tag {event.tag} has no meaning here", event.start_mark, "remove it")
+
+    def problem(self, code: str, message: str, mark: Any, hint: str) -> None:
+        self.problems.append(Problem(code, message, self.source.mark(mark.line, mark.column), hint))
+
+
+_QUOTED_START = re.compile(r"^(?P<head>\s*(?:-\s+)*[\w.-]+:\s+)(?P<value>(['\"]).*\3\s*\S.*)$")
+_INNER_COLON = re.compile(r"^(?P<head>\s*(?:-\s+)*[\w.-]+:\s+)(?P<value>[^'\"|>\[{].*:(\s.*)?)$")
+
+
+def _syntax_problem(source: Source, error: MarkedYAMLError) -> Problem:
+    """Say what YAML did not understand, and show the fix where SQL in a plain scalar is the usual cause."""
+    at = error.problem_mark or error.context_mark
+    line, column = (at.line, at.column) if at else (0, 0)
+    shown = source.lines[line] if line < len(source.lines) else ""
+    if found := (_QUOTED_START.match(shown) or _INNER_COLON.match(shown)):
+        value = found["value"].strip()
+        why = "starts with a quote" if value[0] in "'\"" else "holds ': '"
+        head = found["head"].strip()
+        return Problem(
+            "SF107", f"YAML cannot read this text as it stands: it {why}",
+            source.mark(line, len(found["head"])), f"write it as a block:\n{head} |\n  {value}",
+        )  # fmt: skip
+    if "\t" in shown[: column + 1]:
+        return Problem(
+            "SF108", "a tab in the indentation", source.mark(line, shown.index("\t")), "indent with spaces"
+        )
+    reason = error.problem or "syntax error"
+    context = f" {error.context}" if error.context else ""
+    hint = "check indentation, brackets and quotes here and on the line above"
+    return Problem("SF103", f"not YAML: {reason}{context}", source.mark(line, column), hint)
+
+
+def to_data(node: Node) -> Any:
+    """Return the plain Python data of a node."""
+    if isinstance(node, Scalar):
+        return node.value
+    if isinstance(node, Sequence):
+        return [to_data(item) for item in node.items]
+    return {key: to_data(value) for key, value in node.values.items()}
+
+
+def find(node: Node, path: Path_) -> tuple[Node, Scalar | None]:
+    """Walk as far down a path as the nodes go; returns the node reached and its key, if it has one."""
+    key: Scalar | None = None
+    for part in path:
+        if isinstance(node, Mapping) and isinstance(part, str) and part in node.values:
+            key, node = node.keys[part], node.values[part]
+        elif isinstance(node, Sequence) and isinstance(part, int) and part < len(node.items):
+            key, node = None, node.items[part]
+    return node, key

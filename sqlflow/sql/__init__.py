@@ -1,0 +1,26 @@
+"""Parsing SQL: what it refers to, where, and how values enter it. Must not know the document or a warehouse."""
+
+from .references import (
+    REFUSED,
+    ParsedStatement,
+    Reference,
+    References,
+    read_expression,
+    read_query,
+    read_statements,
+)
+from .syntax import SqlSyntaxError
+from .values import holds, with_literals
+
+__all__ = [
+    "REFUSED",
+    "ParsedStatement",
+    "Reference",
+    "References",
+    "SqlSyntaxError",
+    "holds",
+    "read_expression",
+    "read_query",
+    "read_statements",
+    "with_literals",
+]

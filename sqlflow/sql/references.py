@@ -1,0 +1,215 @@
+"""What a piece of SQL refers to: tables it reads and writes, parameters, functions.
+
+Reads trees; SELECT comes from DuckDB's parser, everything else from sqlglot.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlflow.sdk import join_name
+
+from .syntax import SqlSyntaxError, characters, select_tree, split
+
+#: Table functions that take the name of a table as a value, where no parser sees it.
+HIDING = frozenset({"query", "query_table"})
+_FILE = re.compile(r"\.(csv|tsv|json|jsonl|ndjson|parquet|xlsx|db|duckdb)(\.\w+)?$|[/*\\]|://", re.IGNORECASE)
+
+#: Statements that a script may not hold, and what to do instead.
+REFUSED = {
+    "TRANSACTION": "a step is one transaction already; remove it",
+    "SET": "settings belong to the profile's engine",
+    "VARIABLE_SET": "give values under vars and write $name",
+    "PRAGMA": "settings belong to the profile's engine",
+    "ATTACH": "read other databases with a connection",
+    "DETACH": "read other databases with a connection",
+    "LOAD": "extensions belong to the profile's engine",
+    "COPY": "write files with a step of type export, read them with type load",
+    "EXPORT": "write files with a step of type export",
+    "VACUUM": "it cannot run inside a transaction",
+    "EXPLAIN": "it changes nothing; remove it",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A name in SQL and the character where it stands."""
+
+    name: str
+    offset: int
+
+
+@dataclass(slots=True)
+class References:
+    """Everything one statement refers to. `hidden` holds functions behind which tables may hide."""
+
+    reads: set[str] = field(default_factory=set)
+    writes: set[str] = field(default_factory=set)
+    parameters: list[Reference] = field(default_factory=list)
+    functions: set[str] = field(default_factory=set)
+    hidden: list[Reference] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedStatement:
+    """One statement of a script: text, where it starts, its kind, and what it refers to."""
+
+    sql: str
+    offset: int
+    kind: str
+    references: References
+
+
+def read_query(sql: str) -> References:
+    """Return what one SELECT refers to.
+
+    Raises:
+        SqlSyntaxError: it does not parse, is not one SELECT, or is empty.
+
+    """
+    tree = select_tree(sql)
+    if tree is None:
+        statements = split(sql)
+        if len(statements) == 1 and statements[0][2] == "MULTI":  # PIVOT with columns found at run time
+            return _from_sqlglot(sql, statements[0][3], select=True)
+        kind = statements[0][2].replace("_", " ") if statements else "nothing"
+        raise SqlSyntaxError(f"expected a SELECT, found {kind}", statements[0][1] if statements else 0)
+    found = tree["statements"]
+    if not found:
+        raise SqlSyntaxError("expected a SELECT, found nothing", 0)
+    if len(found) > 1:
+        raise SqlSyntaxError("expected one SELECT, found several statements", split(sql)[1][1])
+    references = References()
+    _walk(found[0], frozenset(), references, sql)
+    return references
+
+
+def read_expression(sql: str) -> References:
+    """Return what a SQL expression refers to. Raises SqlSyntaxError with offsets into the expression."""
+    head = "SELECT ("
+    try:
+        references = read_query(f"{head}{sql}\n)")
+    except SqlSyntaxError as error:
+        offset = min(max(error.offset - len(head), 0), max(len(sql.rstrip()) - 1, 0))
+        raise SqlSyntaxError(error.message, offset) from None
+    references.parameters = [Reference(p.name, p.offset - len(head)) for p in references.parameters]
+    references.hidden = [Reference(h.name, h.offset - len(head)) for h in references.hidden]
+    return references
+
+
+def read_statements(sql: str) -> list[ParsedStatement]:
+    """Split a script and return what each statement refers to. Raises SqlSyntaxError."""
+    parsed = []
+    for text, offset, kind, parameters in split(sql):
+        if kind == "SELECT":
+            references = read_query(text)
+        elif kind in REFUSED:
+            references = References()
+        else:
+            references = _from_sqlglot(text, parameters)
+        references.parameters = [Reference(p.name, p.offset + offset) for p in references.parameters]
+        parsed.append(ParsedStatement(text, offset, kind, references))
+    return parsed
+
+
+def _walk(node: Any, ctes: frozenset[str], found: References, sql: str) -> None:
+    """Collect references below a node of DuckDB's tree; names of CTEs in scope are not tables."""
+    if isinstance(node, list):
+        for item in node:
+            _walk(item, ctes, found, sql)
+        return
+    if not isinstance(node, dict):
+        return
+    kind = node.get("type")
+    if kind == "BASE_TABLE":
+        parts = [p for p in (node["catalog_name"], node["schema_name"], node["table_name"]) if p]
+        in_scope = len(parts) == 1 and parts[0].lower() in ctes
+        if not in_scope and not _FILE.search(node["table_name"]):
+            found.reads.add(join_name(parts))
+    elif kind in ("PARAMETER", "VALUE_PARAMETER") and node.get("class") == "PARAMETER":
+        found.parameters.append(Reference(node["identifier"], _offset(node, sql)))
+    elif node.get("class") == "FUNCTION":
+        found.functions.add(node["function_name"].lower())
+        if node["function_name"].lower() in HIDING:
+            found.hidden.append(Reference(node["function_name"], _offset(node, sql)))
+    if kind == "RECURSIVE_CTE_NODE":
+        ctes = ctes | {node["cte_name"].lower()}
+    scope = ctes
+    for entry in (node.get("cte_map") or {}).get("map", ()):
+        _walk(entry["value"], scope, found, sql)
+        scope = scope | {entry["key"].lower()}
+    for key, value in node.items():
+        if key != "cte_map" and isinstance(value, (dict, list)):
+            _walk(value, scope, found, sql)
+
+
+def _offset(node: dict[str, Any], sql: str) -> int:
+    position = node.get("query_location") or 0
+    return 0 if position >= 2**63 else characters(sql, position)
+
+
+_NAMED = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*|\d+)")
+
+
+def _parameters(sql: str, names: frozenset[str]) -> Iterator[Reference]:
+    """Find the first use of each parameter; the parser has said which names there are."""
+    for name in sorted(names):
+        offset = next((m.start() for m in _NAMED.finditer(sql) if m[1].lower() == name.lower()), 0)
+        yield Reference(name, offset)
+
+
+def _from_sqlglot(sql: str, parameters: frozenset[str], *, select: bool = False) -> References:
+    import sqlglot  # noqa: PLC0415 - start-up: only for statements that DuckDB does not serialise
+    from sqlglot import exp  # noqa: PLC0415
+
+    logging.getLogger("sqlglot").setLevel(logging.ERROR)  # it warns about statements that it keeps as text
+    found = References(parameters=list(_parameters(sql, parameters)))
+    try:
+        tree = sqlglot.parse_one(sql, read="duckdb")
+    except sqlglot.errors.SqlglotError:
+        found.hidden.append(Reference("this statement", 0))
+        return found
+    if tree is None or isinstance(tree, exp.Command):
+        found.hidden.append(Reference("this statement", 0))
+        return found
+    written = None if select else _written(tree)
+    ctes = {cte.alias_or_name.lower() for cte in tree.find_all(exp.CTE)}
+    for function in tree.find_all(exp.Func):
+        name = str(function.this if isinstance(function, exp.Anonymous) else function.sql_name()).lower()
+        found.functions.add(name)
+        if name in HIDING:
+            found.hidden.append(Reference(name, 0))
+    for table in tree.find_all(exp.Table):
+        name = _table_name(table)
+        if table is written:
+            found.writes.add(name)
+            if isinstance(tree, (exp.Update, exp.Delete, exp.Merge)):
+                found.reads.add(name)
+        elif name and name.lower() not in ctes and not _FILE.search(table.name):
+            found.reads.add(name)
+    return found
+
+
+def _written(tree: Any) -> Any:
+    from sqlglot import exp  # noqa: PLC0415 - see above
+
+    if isinstance(tree, exp.Create) and tree.kind == "INDEX":
+        return tree.find(exp.Table)
+    if isinstance(tree, exp.Create) and tree.kind not in ("TABLE", "VIEW"):
+        return None
+    if isinstance(tree, exp.TruncateTable):
+        return tree.expressions[0] if tree.expressions else None
+    target = tree.this
+    if isinstance(target, exp.Schema):  # INSERT INTO t (a, b), CREATE TABLE t (a INT)
+        target = target.this
+    kinds = (exp.Create, exp.Insert, exp.Update, exp.Delete, exp.Merge, exp.Drop, exp.Alter, exp.Comment)
+    return target if isinstance(tree, kinds) and isinstance(target, exp.Table) else None
+
+
+def _table_name(table: Any) -> str:
+    parts = [part.name for part in table.parts if part.name]
+    return join_name(parts)

@@ -1,0 +1,107 @@
+"""DuckDB's own parser, asked for syntax trees. What it accepts is what runs; no other grammar is guessed at.
+
+Knows text and trees only: no tables that exist, no values, no document.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from typing import Any
+
+_local = threading.local()
+
+
+class SqlSyntaxError(ValueError):
+    """SQL that does not parse; `offset` is the character where the parser stopped."""
+
+    def __init__(self, message: str, offset: int) -> None:
+        super().__init__(message)
+        self.message = message
+        self.offset = offset
+
+
+def connection() -> Any:
+    """Return this thread's private in-memory database, used for parsing and for conditions without tables."""
+    import duckdb  # noqa: PLC0415 - start-up: only when SQL is met
+
+    if not hasattr(_local, "connection"):
+        _local.connection = duckdb.connect(":memory:", config={"threads": "1"})
+        _local.connection.execute("SET TimeZone = 'UTC'")
+    return _local.connection
+
+
+def select_tree(sql: str) -> dict[str, Any] | None:
+    """Return the tree of SELECT statements, or None for other statements that parse.
+
+    Raises:
+        SqlSyntaxError: the text does not parse.
+
+    """
+    import duckdb  # noqa: PLC0415 - see above
+
+    try:
+        answer = connection().execute("SELECT json_serialize_sql(?)", [sql]).fetchall()[0][0]
+    except duckdb.Error as error:
+        raise _syntax_error(sql, str(error)) from None
+    tree: dict[str, Any] = json.loads(answer)
+    if not tree.get("error"):
+        return tree
+    if tree.get("error_type") == "not implemented" or "Only SELECT" in tree.get("error_message", ""):
+        return None
+    position = tree.get("position")
+    message = str(tree.get("error_message", "syntax error"))
+    if position is None:
+        raise _syntax_error(sql, message)
+    raise SqlSyntaxError(message, characters(sql, int(position)))
+
+
+def split(sql: str) -> list[tuple[str, int, str, frozenset[str]]]:
+    """Split a script; returns for each statement its text, its offset, its kind and its parameters.
+
+    Raises:
+        SqlSyntaxError: the text does not parse.
+
+    """
+    import duckdb  # noqa: PLC0415 - see above
+
+    try:
+        statements = duckdb.extract_statements(sql)
+    except duckdb.Error as error:
+        raise _syntax_error(sql, str(error)) from None
+    found = []
+    position = 0
+    for statement in statements:
+        text = statement.query
+        start = sql.find(text, position)
+        start = position if start < 0 else start
+        position = start + len(text)
+        lead = len(text) - len(text.lstrip())
+        kind = str(statement.type).rpartition(".")[2]
+        found.append((text.strip().rstrip(";"), start + lead, kind, frozenset(statement.named_parameters)))
+    return found
+
+
+def characters(sql: str, position: int) -> int:
+    """Turn a position in UTF-8 bytes, as the parser counts, into one in characters."""
+    return position if sql.isascii() else len(sql.encode()[:position].decode(errors="ignore"))
+
+
+_LINE = re.compile(r"LINE (\d+): ([^\n]*)\n( *)\^")
+
+
+def _syntax_error(sql: str, message: str) -> SqlSyntaxError:
+    first = message.split("\n", 1)[0].removeprefix("Parser Error: ").strip()
+    found = _LINE.search(message)
+    if not found:
+        return SqlSyntaxError(first, 0)
+    row = int(found[1]) - 1
+    excerpt, caret = found[2], len(found[3]) - len(f"LINE {found[1]}: ")
+    lines = sql.split("\n")
+    start = sum(len(line) + 1 for line in lines[:row])
+    line = lines[row] if row < len(lines) else ""
+    if excerpt.startswith("..."):  # long lines are shown in part
+        shown = excerpt.strip(".")
+        caret += max(line.find(shown), 0) - 3
+    return SqlSyntaxError(first, start + max(caret, 0))
