@@ -5,6 +5,7 @@ Must not know how steps are executed or how anything is shown.
 
 from .effects import effects
 from .endpoints import Connections, DeclaredConnection
+from .engines import engine_plan
 from .graph import table_key
 from .model import Condition, EnginePlan, Plan, PlannedStep
 from .planner import Request, make_plan
@@ -21,6 +22,7 @@ __all__ = [
     "Scope",
     "Value",
     "effects",
+    "engine_plan",
     "make_plan",
     "table_key",
 ]

@@ -1,0 +1,90 @@
+"""`sqlflow connector list | describe | test`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .options import Output, OutputOption, ProfileOption
+
+app = typer.Typer(help="Look at connectors and try connections.", no_args_is_help=True)
+
+
+@app.command("list", epilog="Example: sqlflow connector list")
+def list_connectors(output: OutputOption = Output.text) -> int:
+    """List the connectors installed here."""
+    from sqlflow.pipeline import installed
+
+    from .render import show_json, table
+
+    rows = [
+        {
+            "name": owned.name,
+            "reads": owned.item.ReadOptions is not None,
+            "writes": sorted(owned.item.write_modes) if owned.item.WriteOptions is not None else [],
+            "from": f"{owned.owner.distribution} {owned.owner.version}",
+            "description": (owned.item.__doc__ or "").strip().splitlines()[0],
+        }
+        for owned in sorted(installed().all("connector"), key=lambda o: o.name)
+    ]
+    if output is Output.json:
+        show_json(rows)
+        return 0
+    shown = [(r["name"], "yes" if r["reads"] else "no", ", ".join(r["writes"]) or "no", r["from"]) for r in rows]
+    print(table(shown, ("connector", "reads", "writes", "from")))
+    return 0
+
+
+@app.command(epilog="Example: sqlflow connector describe csv")
+def describe(name: Annotated[str, typer.Argument(help="The connector.", show_default=False)]) -> int:
+    """Show every option of a connector."""
+    from sqlflow.errors import SQLFlowError
+    from sqlflow.pipeline import installed
+    from sqlflow.registry import Unknown
+
+    from .reference import connector_text
+
+    try:
+        print(connector_text(installed(), name))
+    except Unknown as error:
+        raise SQLFlowError(str(error), hint=error.hint) from None
+    return 0
+
+
+@app.command(epilog="Example: sqlflow connector test shop --profile prod")
+def test(
+    connection: Annotated[str, typer.Argument(help="A connection of the project, the profile or the pipeline.", show_default=False)],
+    spec: Annotated[Path | None, typer.Option("--spec", help="Pipeline that names the connection.", show_default=False)] = None,
+    profile: ProfileOption = None,
+    output: OutputOption = Output.text,
+) -> int:
+    """Try a connection; the exit code is 0 when it works."""
+    import time
+
+    from sqlflow.errors import DocumentError
+    from sqlflow.problem import Problem, did_you_mean
+    from sqlflow.warehouse import connections
+
+    from .render import duration, show_json
+
+    known, workspace, redactor = connections(Path.cwd(), spec, profile)
+    if connection not in known.declared:
+        hint = did_you_mean(connection, known.declared, noun="connection")
+        raise DocumentError([Problem("SF312", f"unknown connection {connection!r}", None, hint)])
+    bound = known.get(connection)
+    if bound is None:
+        raise DocumentError(known.declared[connection].diagnosis.problems)
+    started = time.perf_counter()
+    report = bound[0].test(bound[1], workspace.folder)
+    took = (time.perf_counter() - started) * 1000
+    data = {"connection": connection, "connector": bound[0].name, "ok": report.ok, "message": report.message,
+            "facts": dict(report.facts), "duration_ms": round(took, 1)}  # fmt: skip
+    if output is Output.json:
+        show_json(redactor.value(data))
+    else:
+        print(redactor.text(f"{connection} ({bound[0].name}): {'ok' if report.ok else 'FAIL'}, {report.message}, {duration(took)}"))
+        for name, fact in report.facts.items():
+            print(redactor.text(f"  {name}: {fact}"))
+    return 0 if report.ok else 1

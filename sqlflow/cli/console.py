@@ -1,0 +1,110 @@
+"""Watching a run: a live view in a terminal, plain lines elsewhere. An observer like any other."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, TextIO
+
+from sqlflow.sdk import Event, RowCounts, RunFinished, RunStarted, StepFinished, StepRetried, StepStarted, StepWarned
+
+from .render import coloured, duration, paint, plural
+
+_SIGN = {"succeeded": ("ok", "green"), "failed": ("FAIL", "red"), "skipped": ("skip", "dim"), "cancelled": ("stop", "yellow")}
+
+
+class Plain:
+    """A line for each step that ends."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+        self.width = 0
+
+    def observe(self, event: Event) -> None:
+        """Print what a reader of a log wants to know."""
+        for line in self.lines(event):
+            print(line, file=self.stream, flush=True)
+
+    def lines(self, event: Event) -> list[str]:
+        """Return the lines of an event."""
+        if isinstance(event, RunStarted):
+            self.width = max((len(step) for step in event.steps), default=0)
+            profile = f", profile {event.profile}" if event.profile else ""
+            return [f"{event.pipeline}: run {event.run_id}{profile}, {plural(len(event.steps), 'step')}"]
+        if isinstance(event, StepRetried):
+            return [f"  retry  {event.step}: attempt {event.attempt} failed, next in {event.delay_s:.1f} s: {event.error.splitlines()[0]}"]
+        if isinstance(event, StepWarned):
+            first, *rest = event.message.split("\n")
+            return [f"  {paint('warn', 'yellow', self.stream)}  {event.step}: {first}", *(f"        {line}" for line in rest)]
+        if isinstance(event, StepFinished):
+            return self.finished(event)
+        if isinstance(event, RunFinished):
+            sign = "green" if event.status == "succeeded" else "red"
+            return [f"{paint(event.status, sign, self.stream)} in {duration(event.duration_ms)}"]
+        return []
+
+    def finished(self, event: StepFinished) -> list[str]:
+        """Return the line of a step, with its error below it."""
+        sign, colour = _SIGN[event.state]
+        told = [told_rows(event.type, event.rows), *event.summary.get("outputs", ())]
+        if checks := event.summary.get("checks"):
+            told.append(plural(checks, "check"))
+        if event.state == "succeeded":
+            told.append(duration(event.duration_ms))
+        error = event.summary.get("error")
+        if event.state in ("skipped", "cancelled") and event.reason:
+            told = [event.reason]
+        elif error:
+            told = [f"{error['code']} {error['message'].splitlines()[0]}"]
+        shown = ", ".join(part for part in told if part)
+        lines = [f"  {paint(sign.ljust(4), colour, self.stream)}  {event.step.ljust(self.width)}  {event.type.ljust(9)}  {shown}".rstrip()]
+        if error:
+            lines += [f"        {line}" for line in error["message"].splitlines()[1:]]
+            if error["hint"]:
+                lines.append(f"        {paint('hint:', 'green', self.stream)} {error['hint']}")
+        return lines
+
+
+class Live(Plain):
+    """The plain lines, and below them the steps at work with a clock."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
+        from rich.console import Console
+        from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+        console = Console(file=stream)
+        self.progress = Progress(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(),
+                                 console=console, transient=True)  # fmt: skip
+        self.tasks: dict[str, Any] = {}
+
+    def observe(self, event: Event) -> None:
+        """Print the lines above the live part, and bring that up to date."""
+        from rich.text import Text
+
+        if isinstance(event, RunStarted):
+            self.progress.start()
+        if isinstance(event, StepStarted) and event.step not in self.tasks:
+            self.tasks[event.step] = self.progress.add_task(f"{event.step}  {event.type}", total=None)
+        if isinstance(event, StepFinished) and event.step in self.tasks:
+            self.progress.remove_task(self.tasks.pop(event.step))
+        if isinstance(event, RunFinished):
+            self.progress.stop()
+        for line in self.lines(event):
+            self.progress.console.print(Text.from_ansi(line), soft_wrap=True)
+
+
+def watcher(stream: TextIO | None = None) -> Plain:
+    """Return the view that suits where the output goes."""
+    stream = stream or sys.stdout
+    return Live(stream) if stream.isatty() and coloured(stream) else Plain(stream)
+
+
+def told_rows(kind: str, rows: RowCounts) -> str:
+    """Say what became of rows, in a few words."""
+    if kind == "export":
+        return plural(rows.inserted, "row") if rows.inserted is not None else ""
+    told = []
+    if rows.inserted is not None:
+        told.append(f"{rows.inserted:,} inserted" if rows.updated or rows.deleted or rows.read not in (None, rows.inserted) else plural(rows.inserted, "row"))
+    told += [f"{n:,} {word}" for n, word in ((rows.updated, "updated"), (rows.deleted, "deleted")) if n]
+    return ", ".join(told)

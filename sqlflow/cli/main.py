@@ -1,0 +1,50 @@
+"""Where the command starts: verbs, and the way from an error to an exit code."""
+
+from __future__ import annotations
+
+import sys
+
+from sqlflow.version import __version__
+
+
+def main() -> None:
+    """Run the command line."""
+    arguments = sys.argv[1:]
+    if arguments in (["--version"], ["-V"]):  # before anything is imported
+        print(f"sqlflow {__version__}")
+        return
+    try:
+        code = _run(arguments)
+    except KeyboardInterrupt:
+        code = 130
+    except BrokenPipeError:  # the reader of a pipe has gone: not an error
+        sys.stderr.close()
+        code = 0
+    sys.exit(code)
+
+
+def _run(arguments: list[str]) -> int:
+    from sqlflow.cli.app import build
+
+    app = build(arguments)
+    from sqlflow.errors import SQLFlowError
+
+    try:
+        answer = app(args=arguments, standalone_mode=False, prog_name="sqlflow")
+    except SQLFlowError as error:
+        from sqlflow.cli.render import show_error
+
+        show_error(error)
+        return error.exit_code
+    except Exception as error:
+        if hasattr(error, "show") and hasattr(error, "exit_code"):  # a usage error: unknown verb, missing argument
+            error.show()
+            return 2
+        if type(error).__name__ in ("Abort", "Exit"):
+            return int(getattr(error, "exit_code", 1))
+        raise
+    return answer if isinstance(answer, int) else 0
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,58 @@
+"""Options that several verbs take, stated once."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sqlflow.errors import DocumentError
+from sqlflow.problem import Problem
+
+
+class Output(str, Enum):
+    """How a verb answers."""
+
+    text = "text"
+    json = "json"
+
+
+Spec = Annotated[Path, typer.Argument(metavar="SPEC", help="The pipeline document.", show_default=False)]
+ProfileOption = Annotated[
+    str | None, typer.Option("--profile", "-p", help="Environment of the project to use.", show_default=False)
+]
+VarOption = Annotated[
+    list[str] | None,
+    typer.Option("--var", "-v", metavar="NAME=VALUE", help="Value of a variable; may be repeated.", show_default=False),
+]
+SelectOption = Annotated[
+    list[str] | None,
+    typer.Option("--select", "-s", help="Steps to run: orders, +daily, orders+, tag:finance.", show_default=False),
+]
+ExcludeOption = Annotated[
+    list[str] | None, typer.Option("--exclude", help="Steps to leave out, written alike.", show_default=False)
+]
+OutputOption = Annotated[Output, typer.Option("--output", "-o", help="Answer for people or for machines.")]
+
+
+def variables(given: list[str] | None) -> dict[str, str]:
+    """Read `--var NAME=VALUE`.
+
+    Raises:
+        DocumentError: one of them is not of that form.
+
+    """
+    found: dict[str, str] = {}
+    for text in given or []:
+        name, separator, value = text.partition("=")
+        if not separator or not name:
+            raise DocumentError([Problem("SF309", f"--var {text}: a name and a value are needed", None, "write --var NAME=VALUE")])
+        found[name.strip()] = value
+    return found
+
+
+def selectors(given: list[str] | None, more: list[str] | None = None) -> tuple[str, ...]:
+    """Read selectors; several may stand in one argument."""
+    return tuple(part for text in [*(given or []), *(more or [])] for part in text.split())

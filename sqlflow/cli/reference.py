@@ -1,0 +1,56 @@
+"""Options of step types, connectors and checks as text, read from their config models."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
+
+from sqlflow.pipeline import installed
+from sqlflow.sdk import field_docs
+
+if TYPE_CHECKING:
+    from sqlflow.registry import Catalog
+
+_KINDS = ("step type", "connector", "check", "engine", "storage backend")
+
+
+def known_names() -> list[str]:
+    """Return everything that can be described."""
+    catalog = installed()
+    return [name for kind in _KINDS for name in catalog.names(kind)]
+
+
+def described(name: str) -> str | None:
+    """Describe all that bears a name, or return None."""
+    catalog = installed()
+    parts = [_describe(kind, owned.item, owned.owner.distribution) for kind in _KINDS for owned in catalog.kind(kind).get(name, [])]
+    return "\n\n".join(parts) or None
+
+
+def connector_text(catalog: Catalog, name: str) -> str:
+    """Describe one connector."""
+    return _describe("connector", catalog.connector(name), catalog.kind("connector")[name][0].owner.distribution)
+
+
+def _describe(kind: str, item: Any, distribution: str) -> str:
+    lines = [f"{kind} {item.name}  (from {distribution})", f"  {(item.__doc__ or '').strip().splitlines()[0]}"]
+    models = [("options", item.Config)]
+    if kind == "connector":
+        models = [("settings", item.Config), ("as a source", item.ReadOptions), ("as a target", item.WriteOptions)]
+    for title, model in models:
+        if model is not None and model.model_fields:
+            lines += ["", f"  {title}:", *_fields(model)]
+    return "\n".join(lines)
+
+
+def _fields(model: type[BaseModel]) -> list[str]:
+    docs = field_docs(model)
+    properties = model.model_json_schema().get("properties", {})
+    width = max(len(name) for name in model.model_fields)
+    lines = []
+    for name, field in model.model_fields.items():
+        default = properties.get(name, {}).get("default")
+        told = "required" if field.is_required() else f"default {default!r}" if default not in (None, [], {}) else "optional"
+        lines.append(f"    {name.ljust(width)}  {docs.get(name, '')} ({told})")
+    return lines

@@ -1,0 +1,58 @@
+"""`sqlflow run`."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from threading import Event
+from typing import Annotated, Any
+
+import typer
+
+from .options import ExcludeOption, Output, OutputOption, ProfileOption, SelectOption, Spec, VarOption, selectors, variables
+
+EXAMPLE = "Example: sqlflow run specs/orders.yaml --profile prod --var region=EU --select +daily"
+
+
+def run(
+    spec: Spec,
+    profile: ProfileOption = None,
+    var: VarOption = None,
+    select: SelectOption = None,
+    exclude: ExcludeOption = None,
+    fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Start nothing new after a failure.")] = False,
+    output: OutputOption = Output.text,
+) -> int:
+    """Run a pipeline."""
+    from sqlflow.pipeline import Pipeline, run_plan
+
+    from .console import watcher
+    from .render import problem_text, show_json
+
+    stop = Event()
+    _obey_signals(stop)
+    pipeline = Pipeline.from_file(spec)
+    plan = pipeline.plan(
+        profile=profile, vars=variables(var), select=selectors(select), exclude=selectors(exclude), fail_fast=fail_fast
+    )
+    for note in plan.notes:
+        print(problem_text(note, sys.stderr), file=sys.stderr)
+    watching: list[Any] = [watcher()] if output is Output.text else []
+    result = run_plan(plan, pipeline.catalog, watching, stop)
+    for notice in result.notices:
+        print(f"warning: {notice}", file=sys.stderr)
+    if output is Output.json:
+        show_json(plan.redactor.value(result.record.as_dict()))
+    return {"succeeded": 0, "failed": 1}.get(result.status, 130)
+
+
+def _obey_signals(stop: Event) -> None:
+    """Let the first Ctrl-C or SIGTERM end the run in order; a second one ends it at once."""
+
+    def handler(number: int, _: Any) -> None:
+        stop.set()
+        signal.signal(number, signal.SIG_DFL if number == signal.SIGTERM else signal.default_int_handler)
+        print("stopping: rolling back what has not been committed", file=sys.stderr)
+
+    signal.signal(signal.SIGINT, handler)
+    signal.signal(signal.SIGTERM, handler)

@@ -1,0 +1,82 @@
+"""`sqlflow validate`."""
+
+from __future__ import annotations
+
+import glob
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sqlflow.problem import Problem
+
+from .options import Output, OutputOption, ProfileOption, VarOption, variables
+
+EXAMPLE = "Example: sqlflow validate specs/ --profile prod"
+
+
+def run(
+    specs: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[FILE|FOLDER|GLOB]...", help="Documents; by default those of the project.", show_default=False),
+    ] = None,
+    profile: ProfileOption = None,
+    var: VarOption = None,
+    output: OutputOption = Output.text,
+) -> int:
+    """Tell every problem of every document; nothing is run."""
+    from sqlflow.pipeline import Pipeline, installed
+
+    from .render import plural, problem_data, show_json, show_problems
+
+    files, problems = collect(specs or [])
+    given = variables(var)
+    catalog = installed()
+    for path in files:
+        problems += Pipeline(path, catalog).validate(profile=profile, vars=given)
+    problems = list(dict.fromkeys(problems))
+    errors = sum(p.severity == "error" for p in problems)
+    unchecked = sum(p.severity == "unchecked" for p in problems)
+    if output is Output.json:
+        show_json({"files": [str(f) for f in files], "problems": [problem_data(p) for p in problems]})
+        return 2 if errors else 0
+    show_problems(problems, sys.stdout)
+    checked = plural(len(files), "document")
+    verdict = plural(errors, "problem") if errors else ("valid" if files else "nothing to validate")
+    print(f"{checked}: {verdict}" + (f", {unchecked} unchecked" if unchecked else ""))
+    return 2 if errors else 0
+
+
+def collect(names: list[str]) -> tuple[list[Path], list[Problem]]:
+    """Return the documents that files, folders and patterns stand for, and a problem for each that stands for none."""
+    from sqlflow.project import PROJECT_FILE, open_workspace
+
+    if not names:
+        workspace = open_workspace(Path.cwd())
+        found = workspace.specs()
+        problems: list[Problem] = list(workspace.problems)
+        if not found and not problems:
+            problems.append(Problem("SF101", "no documents here", None, "name a file or folder, or add specs: to sqlflow.yaml"))
+        return [_near(path) for path in found], problems
+    files: list[Path] = []
+    problems = []
+    for name in names:
+        path = Path(name)
+        if path.is_dir():
+            found = sorted(p for p in path.rglob("*.y*ml") if p.suffix in (".yaml", ".yml") and p.name != PROJECT_FILE)
+        elif any(c in name for c in "*?[") and not path.exists():
+            found = sorted(Path(p) for p in glob.glob(name, recursive=True))
+        else:
+            found = [path]
+        if not found:
+            problems.append(Problem("SF101", f"no document matches {name}", None, "check the path; it starts at this folder"))
+        files += found
+    return list(dict.fromkeys(files)), problems
+
+
+def _near(path: Path) -> Path:
+    try:
+        return path.relative_to(Path.cwd())
+    except ValueError:
+        return path

@@ -1,0 +1,94 @@
+"""Opening the warehouse of a project without running anything: for queries and for connections."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlflow.errors import DocumentError, SQLFlowError
+from sqlflow.pipeline import installed, new_run_id
+from sqlflow.plan import Connections, DeclaredConnection, Scope, engine_plan
+from sqlflow.problem import Problem
+from sqlflow.project import ActiveProfile, Workspace, open_workspace
+from sqlflow.registry import Catalog
+from sqlflow.sdk import Opening, Redactor, Session
+from sqlflow.spec import Diagnosis, Document, Mapping, Pipeline, Source, read_pipeline
+
+
+def open_warehouse(start: Path, spec: Path | None, profile: str | None) -> Session:
+    """Open the warehouse that runs of this project, or of this pipeline, write; read-only.
+
+    Raises:
+        SQLFlowError: there is none yet, or it is not clear which is meant.
+
+    """
+    document = _document(spec) if spec else None
+    workspace = open_workspace(spec or start)
+    active, diagnosis, scope = _surroundings(workspace, document, profile, installed())
+    name = _warehouse_name(workspace, document)
+    engine = engine_plan(active, name, scope.catalog, scope, diagnosis)
+    _refuse(workspace, diagnosis)
+    if engine is None:
+        raise SQLFlowError("the profile's engine and storage are not clear", hint="run `sqlflow validate`")
+    location = engine.storage.locate(engine.storage_config, workspace.folder, default_name=engine.default_name)
+    if location.path is None:
+        raise SQLFlowError("this warehouse is kept in memory and ends with its run",
+                           hint="use a profile whose storage is a file")  # fmt: skip
+    if not location.exists:
+        raise SQLFlowError(f"there is no warehouse yet: {location.path}", hint="run a pipeline first: sqlflow run SPEC")
+    return engine.engine.open(engine.engine_config, Opening(location, workspace.folder, read_only=True))
+
+
+def connections(start: Path, spec: Path | None, profile: str | None) -> tuple[Connections, Workspace, Redactor]:
+    """Return the named connections in force here."""
+    document = _document(spec) if spec else None
+    workspace = open_workspace(spec or start)
+    active, diagnosis, scope = _surroundings(workspace, document, profile, installed())
+    layers = [(document.node("connections"), document.diagnosis)] if document else []
+    if workspace.document:
+        layers.append((workspace.document.node("connections"), workspace.document.diagnosis))
+    if active.diagnosis is not None:
+        layers.append((active.node.values.get("connections"), active.diagnosis))
+    declared: dict[str, DeclaredConnection] = {}
+    for node, holder in layers:
+        if isinstance(node, Mapping):
+            declared |= {name: DeclaredConnection(inner, holder) for name, inner in node.values.items()}
+    _refuse(workspace, diagnosis)
+    return Connections(scope.catalog, scope, declared), workspace, scope.redactor
+
+
+def _surroundings(
+    workspace: Workspace, document: Document[Pipeline] | None, profile: str | None, catalog: Catalog
+) -> tuple[ActiveProfile, Diagnosis, Scope]:
+    found = workspace.profile(profile)
+    if isinstance(found, Problem):
+        raise DocumentError([found])
+    diagnosis = document.diagnosis if document else Diagnosis(Source(str(workspace.folder), ""))
+    now = datetime.now(UTC)
+    return found, diagnosis, Scope(catalog, os.environ, Redactor(), new_run_id(now), now, found.name, offline=False)
+
+
+def _document(spec: Path) -> Document[Pipeline]:
+    read = read_pipeline(spec)
+    if isinstance(read, list):
+        raise DocumentError(read)
+    return read
+
+
+def _warehouse_name(workspace: Workspace, document: Document[Pipeline] | None) -> str:
+    if workspace.project is not None:
+        return workspace.project.name
+    if document is not None and document.model is not None:
+        return document.model.name
+    files = sorted(workspace.folder.glob("*.duckdb"))
+    if len(files) == 1:
+        return files[0].stem
+    what = "several warehouses" if files else "no warehouse"
+    raise SQLFlowError(f"there is no project file here and {what}", hint="name a pipeline with --spec FILE")
+
+
+def _refuse(workspace: Workspace, diagnosis: Diagnosis) -> None:
+    problems = [*workspace.problems, *diagnosis.problems, *(workspace.document.diagnosis.problems if workspace.document else [])]
+    if any(problem.severity == "error" for problem in problems):
+        raise DocumentError(problems)
