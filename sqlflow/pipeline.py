@@ -1,10 +1,10 @@
 """The staircase on one page: a file becomes a document, a plan, a run, a result.
 
-    from sqlflow import Pipeline
+from sqlflow import Pipeline
 
-    with Pipeline.from_file("orders.yaml").run(profile="prod", vars={"region": "EU"}) as result:
-        print(result.status)
-        result.table("marts.daily")
+with Pipeline.from_file("orders.yaml").run(profile="prod", vars={"region": "EU"}) as result:
+    print(result.status)
+    result.table("marts.daily")
 """
 
 from __future__ import annotations
@@ -79,7 +79,17 @@ class Pipeline:
             raise DocumentError(document)
         now = datetime.now(UTC)
         given = {name: _text(value) for name, value in (vars or {}).items()}
-        request = Request(new_run_id(now), now, profile, given, os.environ, tuple(select), tuple(exclude), fail_fast, offline)
+        request = Request(
+            new_run_id(now),
+            now,
+            profile,
+            given,
+            os.environ,
+            tuple(select),
+            tuple(exclude),
+            fail_fast,
+            offline,
+        )
         return make_plan(document, self.workspace or open_workspace(self.path), self.catalog, request)
 
     def validate(self, *, profile: str | None = None, vars: Mapping[str, Any] | None = None) -> tuple[Problem, ...]:  # noqa: A002
@@ -106,7 +116,12 @@ class Pipeline:
 
 
 def run_plan(
-    plan: Plan, catalog: Catalog, observers: Sequence[Observer] = (), stop: Event | None = None, *, keep_open: bool = False
+    plan: Plan,
+    catalog: Catalog,
+    observers: Sequence[Observer] = (),
+    stop: Event | None = None,
+    *,
+    keep_open: bool = False,
 ) -> RunResult:
     """Execute a plan and return its result."""
     named = [(type(observer).__name__, observer) for observer in observers]

@@ -45,7 +45,7 @@ class Problem:
     related: tuple[Mark, ...] = ()
 
     def __str__(self) -> str:
-        """The one-line form, `file:line:col: SFnnn message`, which editors and CI systems recognise."""
+        """Return the one-line form, `file:line:col: SFnnn message`, which editors and CI systems recognise."""
         where = f"{self.mark}: " if self.mark else ""
         kind = "" if self.severity == "error" else f"{self.severity}: "
         return f"{where}{self.code} {kind}{self.message}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from sqlflow.errors import SQLFlowError
 from sqlflow.plan import Plan
@@ -53,8 +53,9 @@ class RunResult:
         if self.session is not None:
             return self.session.arrow(sql)
         if self._closed:
-            raise SQLFlowError("the result is closed, and its warehouse was in memory",
-                               hint="read tables inside the with block")  # fmt: skip
+            raise SQLFlowError(
+                "the result is closed, and its warehouse was in memory", hint="read tables inside the with block"
+            )
         session = open_session(self.plan, read_only=True)
         try:
             return session.arrow(sql)
@@ -67,7 +68,7 @@ class RunResult:
 
     def to_polars(self, name: str) -> pl.DataFrame:
         """Return a table as a polars data frame; polars must be installed."""
-        import polars as pl  # noqa: PLC0415 - optional
+        import polars as pl
 
         frame = pl.from_arrow(self.table(name))
         if not isinstance(frame, pl.DataFrame):  # a table of Arrow is a frame; a column alone would be a series
@@ -81,7 +82,7 @@ class RunResult:
             self.session = None
             self._closed = True
 
-    def __enter__(self) -> RunResult:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

@@ -33,8 +33,9 @@ def open_warehouse(start: Path, spec: Path | None, profile: str | None) -> Sessi
         raise SQLFlowError("the profile's engine and storage are not clear", hint="run `sqlflow validate`")
     location = engine.storage.locate(engine.storage_config, workspace.folder, default_name=engine.default_name)
     if location.path is None:
-        raise SQLFlowError("this warehouse is kept in memory and ends with its run",
-                           hint="use a profile whose storage is a file")  # fmt: skip
+        raise SQLFlowError(
+            "this warehouse is kept in memory and ends with its run", hint="use a profile whose storage is a file"
+        )
     if not location.exists:
         raise SQLFlowError(f"there is no warehouse yet: {location.path}", hint="run a pipeline first: sqlflow run SPEC")
     return engine.engine.open(engine.engine_config, Opening(location, workspace.folder, read_only=True))
@@ -66,7 +67,11 @@ def _surroundings(
         raise DocumentError([found])
     diagnosis = document.diagnosis if document else Diagnosis(Source(str(workspace.folder), ""))
     now = datetime.now(UTC)
-    return found, diagnosis, Scope(catalog, os.environ, Redactor(), new_run_id(now), now, found.name, offline=False)
+    return (
+        found,
+        diagnosis,
+        Scope(catalog, os.environ, Redactor(), new_run_id(now), now, found.name, offline=False),
+    )
 
 
 def _document(spec: Path) -> Document[Pipeline]:
@@ -89,6 +94,10 @@ def _warehouse_name(workspace: Workspace, document: Document[Pipeline] | None) -
 
 
 def _refuse(workspace: Workspace, diagnosis: Diagnosis) -> None:
-    problems = [*workspace.problems, *diagnosis.problems, *(workspace.document.diagnosis.problems if workspace.document else [])]
+    problems = [
+        *workspace.problems,
+        *diagnosis.problems,
+        *(workspace.document.diagnosis.problems if workspace.document else []),
+    ]
     if any(problem.severity == "error" for problem in problems):
         raise DocumentError(problems)

@@ -35,9 +35,7 @@ ColumnNames = Annotated[
     list[str],
     BeforeValidator(_listed),
     Field(min_length=1),
-    WithJsonSchema(
-        {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
-    ),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}),
 ]
 Scalars = Annotated[
     list[Any],
@@ -61,7 +59,7 @@ class NotNull(CheckKind):
     scope = "batch"
     shorthand = "columns"
 
-    def compile(self, config: NotNullConfig, relation: str) -> RowTest:  # noqa: ARG002
+    def compile(self, config: NotNullConfig, relation: str) -> RowTest:
         """Find rows with NULL in one of the columns."""
         return RowTest(" OR ".join(f"{quote(c)} IS NULL" for c in config.columns), tuple(config.columns))
 
@@ -86,7 +84,8 @@ class Unique(CheckKind):
         names = columns_list(config.columns)
         present = " AND ".join(f"{quote(c)} IS NOT NULL" for c in config.columns)
         return QueryTest(
-            f"SELECT {names}, count(*) AS occurrences FROM {relation} WHERE {present} GROUP BY {names} HAVING count(*) > 1"
+            f"SELECT {names}, count(*) AS occurrences FROM {relation} "
+            f"WHERE {present} GROUP BY {names} HAVING count(*) > 1"
         )
 
 
@@ -107,7 +106,7 @@ class AcceptedValues(CheckKind):
     Config = AcceptedValuesConfig
     scope = "batch"
 
-    def compile(self, config: AcceptedValuesConfig, relation: str) -> RowTest:  # noqa: ARG002
+    def compile(self, config: AcceptedValuesConfig, relation: str) -> RowTest:
         """Find rows with another value."""
         listed = ", ".join(literal(value) for value in config.values)
         return RowTest(f"{quote(config.column)} NOT IN ({listed})", (config.column,))
@@ -133,7 +132,7 @@ class Relationships(CheckKind):
     Config = RelationshipsConfig
     scope = "batch"
 
-    def compile(self, config: RelationshipsConfig, relation: str) -> RowTest:  # noqa: ARG002
+    def compile(self, config: RelationshipsConfig, relation: str) -> RowTest:
         """Find rows whose value does not occur there."""
         column, field, table = quote(config.column), quote(config.field), quote_name(config.to)
         return RowTest(
@@ -167,7 +166,7 @@ class RowCount(CheckKind):
     Config = RowCountConfig
     scope = "target"
 
-    def compile(self, config: RowCountConfig, relation: str) -> TableTest:  # noqa: ARG002
+    def compile(self, config: RowCountConfig, relation: str) -> TableTest:
         """Count the rows."""
 
         def complaint(count: int) -> str | None:
@@ -195,7 +194,7 @@ class ExpressionCheck(CheckKind):
     scope = "batch"
     shorthand = "expression"
 
-    def compile(self, config: ExpressionConfig, relation: str) -> RowTest:  # noqa: ARG002
+    def compile(self, config: ExpressionConfig, relation: str) -> RowTest:
         """Find rows in which it is false."""
         return RowTest(f"NOT ({config.expression}\n)")
 
@@ -217,7 +216,7 @@ class Freshness(CheckKind):
     Config = FreshnessConfig
     scope = "target"
 
-    def compile(self, config: FreshnessConfig, relation: str) -> TableTest:  # noqa: ARG002
+    def compile(self, config: FreshnessConfig, relation: str) -> TableTest:
         """Take the latest value and hold it against the clock."""
         limit: timedelta = config.max_age
 
@@ -264,7 +263,7 @@ class SqlCheck(CheckKind):
     shorthand = "sql"
     takes_where = False
 
-    def compile(self, config: SqlConfig, relation: str) -> QueryTest:  # noqa: ARG002
+    def compile(self, config: SqlConfig, relation: str) -> QueryTest:
         """Run it as it stands."""
         return QueryTest(config.sql.strip().rstrip(";"))
 

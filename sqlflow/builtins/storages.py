@@ -39,7 +39,7 @@ class MemoryStorage(StorageBackend):
     Config = MemoryConfig
     dialects = frozenset({"duckdb"})
 
-    def locate(self, config: MemoryConfig, folder: Path, *, default_name: str) -> StorageLocation:  # type: ignore[override]  # noqa: ARG002
+    def locate(self, config: MemoryConfig, folder: Path, *, default_name: str) -> StorageLocation:  # type: ignore[override]
         """Say that there is no file."""
         return StorageLocation(None, exists=False)
 

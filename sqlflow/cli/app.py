@@ -36,7 +36,9 @@ def build(arguments: Sequence[str]) -> Any:
         _add_plugin_verbs(app)
 
     @app.callback()
-    def root(version: bool = typer.Option(False, "--version", "-V", help="Show the version and exit.")) -> None:
+    def root(
+        version: bool = typer.Option(False, "--version", "-V", help="Show the version and exit."),
+    ) -> None:
         if version:
             from sqlflow.version import __version__
 

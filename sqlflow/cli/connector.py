@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -19,7 +19,7 @@ def list_connectors(output: OutputOption = Output.text) -> int:
 
     from .render import show_json, table
 
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "name": owned.name,
             "reads": owned.item.ReadOptions is not None,
@@ -55,8 +55,13 @@ def describe(name: Annotated[str, typer.Argument(help="The connector.", show_def
 
 @app.command(epilog="Example: sqlflow connector test shop --profile prod")
 def test(
-    connection: Annotated[str, typer.Argument(help="A connection of the project, the profile or the pipeline.", show_default=False)],
-    spec: Annotated[Path | None, typer.Option("--spec", help="Pipeline that names the connection.", show_default=False)] = None,
+    connection: Annotated[
+        str,
+        typer.Argument(help="A connection of the project, the profile or the pipeline.", show_default=False),
+    ],
+    spec: Annotated[
+        Path | None, typer.Option("--spec", help="Pipeline that names the connection.", show_default=False)
+    ] = None,
     profile: ProfileOption = None,
     output: OutputOption = Output.text,
 ) -> int:
@@ -79,12 +84,22 @@ def test(
     started = time.perf_counter()
     report = bound[0].test(bound[1], workspace.folder)
     took = (time.perf_counter() - started) * 1000
-    data = {"connection": connection, "connector": bound[0].name, "ok": report.ok, "message": report.message,
-            "facts": dict(report.facts), "duration_ms": round(took, 1)}  # fmt: skip
+    data = {
+        "connection": connection,
+        "connector": bound[0].name,
+        "ok": report.ok,
+        "message": report.message,
+        "facts": dict(report.facts),
+        "duration_ms": round(took, 1),
+    }
     if output is Output.json:
         show_json(redactor.value(data))
     else:
-        print(redactor.text(f"{connection} ({bound[0].name}): {'ok' if report.ok else 'FAIL'}, {report.message}, {duration(took)}"))
+        print(
+            redactor.text(
+                f"{connection} ({bound[0].name}): {'ok' if report.ok else 'FAIL'}, {report.message}, {duration(took)}"
+            )
+        )
         for name, fact in report.facts.items():
             print(redactor.text(f"  {name}: {fact}"))
     return 0 if report.ok else 1

@@ -5,11 +5,25 @@ from __future__ import annotations
 import sys
 from typing import Any, TextIO
 
-from sqlflow.sdk import Event, RowCounts, RunFinished, RunStarted, StepFinished, StepRetried, StepStarted, StepWarned
+from sqlflow.sdk import (
+    Event,
+    RowCounts,
+    RunFinished,
+    RunStarted,
+    StepFinished,
+    StepRetried,
+    StepStarted,
+    StepWarned,
+)
 
 from .render import coloured, duration, paint, plural
 
-_SIGN = {"succeeded": ("ok", "green"), "failed": ("FAIL", "red"), "skipped": ("skip", "dim"), "cancelled": ("stop", "yellow")}
+_SIGN = {
+    "succeeded": ("ok", "green"),
+    "failed": ("FAIL", "red"),
+    "skipped": ("skip", "dim"),
+    "cancelled": ("stop", "yellow"),
+}
 
 
 class Plain:
@@ -31,10 +45,14 @@ class Plain:
             profile = f", profile {event.profile}" if event.profile else ""
             return [f"{event.pipeline}: run {event.run_id}{profile}, {plural(len(event.steps), 'step')}"]
         if isinstance(event, StepRetried):
-            return [f"  retry  {event.step}: attempt {event.attempt} failed, next in {event.delay_s:.1f} s: {event.error.splitlines()[0]}"]
+            why = event.error.split("\n", 1)[0]
+            return [f"  retry  {event.step}: attempt {event.attempt} failed, next in {event.delay_s:.1f} s: {why}"]
         if isinstance(event, StepWarned):
             first, *rest = event.message.split("\n")
-            return [f"  {paint('warn', 'yellow', self.stream)}  {event.step}: {first}", *(f"        {line}" for line in rest)]
+            return [
+                f"  {paint('warn', 'yellow', self.stream)}  {event.step}: {first}",
+                *(f"        {line}" for line in rest),
+            ]
         if isinstance(event, StepFinished):
             return self.finished(event)
         if isinstance(event, RunFinished):
@@ -56,7 +74,8 @@ class Plain:
         elif error:
             told = [f"{error['code']} {error['message'].splitlines()[0]}"]
         shown = ", ".join(part for part in told if part)
-        lines = [f"  {paint(sign.ljust(4), colour, self.stream)}  {event.step.ljust(self.width)}  {event.type.ljust(9)}  {shown}".rstrip()]
+        head = f"  {paint(sign.ljust(4), colour, self.stream)}  {event.step.ljust(self.width)}"
+        lines = [f"{head}  {event.type.ljust(9)}  {shown}".rstrip()]
         if error:
             lines += [f"        {line}" for line in error["message"].splitlines()[1:]]
             if error["hint"]:
@@ -73,8 +92,9 @@ class Live(Plain):
         from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
         console = Console(file=stream)
-        self.progress = Progress(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(),
-                                 console=console, transient=True)  # fmt: skip
+        self.progress = Progress(
+            SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=console, transient=True
+        )
         self.tasks: dict[str, Any] = {}
 
     def observe(self, event: Event) -> None:
@@ -105,6 +125,10 @@ def told_rows(kind: str, rows: RowCounts) -> str:
         return plural(rows.inserted, "row") if rows.inserted is not None else ""
     told = []
     if rows.inserted is not None:
-        told.append(f"{rows.inserted:,} inserted" if rows.updated or rows.deleted or rows.read not in (None, rows.inserted) else plural(rows.inserted, "row"))
+        told.append(
+            f"{rows.inserted:,} inserted"
+            if rows.updated or rows.deleted or rows.read not in (None, rows.inserted)
+            else plural(rows.inserted, "row")
+        )
     told += [f"{n:,} {word}" for n, word in ((rows.updated, "updated"), (rows.deleted, "deleted")) if n]
     return ", ".join(told)

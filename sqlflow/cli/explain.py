@@ -12,7 +12,14 @@ EXAMPLE = "Example: sqlflow explain SF201"
 
 
 def run(
-    name: Annotated[str, typer.Argument(metavar="CODE|NAME", help="A problem code, or a step type, connector or check.", show_default=False)],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="CODE|NAME",
+            help="A problem code, or a step type, connector or check.",
+            show_default=False,
+        ),
+    ],
     output: OutputOption = Output.text,
 ) -> int:
     """Explain a problem code, or the options of a step type, connector or check."""
@@ -32,7 +39,15 @@ def run(
         hint = did_you_mean(name, [*all_codes(), *known_names()], noun="name")
         raise SQLFlowError(f"nothing is called {name!r}", hint=hint)
     if output is Output.json:
-        show_json({"code": found.code, "title": found.title, "cause": found.cause, "example": found.example, "remedy": found.remedy})
+        show_json(
+            {
+                "code": found.code,
+                "title": found.title,
+                "cause": found.cause,
+                "example": found.example,
+                "remedy": found.remedy,
+            }
+        )
         return 0
     print(f"{paint(found.code, 'bold')}  {found.title}\n\n{found.cause.strip()}\n")
     print("Example:\n" + "\n".join(f"    {line}".rstrip() for line in found.example.strip().splitlines()))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +12,7 @@ import typer
 EXAMPLE = "Example: sqlflow jsonschema --output schemas/pipeline.schema.json"
 
 
-class Kind(str, Enum):
+class Kind(StrEnum):
     """Which document."""
 
     pipeline = "pipeline"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +12,7 @@ from sqlflow.errors import DocumentError
 from sqlflow.problem import Problem
 
 
-class Output(str, Enum):
+class Output(StrEnum):
     """How a verb answers."""
 
     text = "text"
@@ -48,7 +48,16 @@ def variables(given: list[str] | None) -> dict[str, str]:
     for text in given or []:
         name, separator, value = text.partition("=")
         if not separator or not name:
-            raise DocumentError([Problem("SF309", f"--var {text}: a name and a value are needed", None, "write --var NAME=VALUE")])
+            raise DocumentError(
+                [
+                    Problem(
+                        "SF309",
+                        f"--var {text}: a name and a value are needed",
+                        None,
+                        "write --var NAME=VALUE",
+                    )
+                ]
+            )
         found[name.strip()] = value
     return found
 

@@ -27,12 +27,24 @@ def list_pipelines(output: OutputOption = Output.text) -> int:
         read = read_pipeline(path, display(path))
         model = None if isinstance(read, list) else read.model
         steps = len(model.steps) if model else None
-        rows.append({"file": display(path), "name": model.name if model else None, "steps": steps,
-                     "description": model.description if model else "cannot be read; see sqlflow validate"})  # fmt: skip
+        rows.append(
+            {
+                "file": display(path),
+                "name": model.name if model else None,
+                "steps": steps,
+                "description": model.description if model else "cannot be read; see sqlflow validate",
+            }
+        )
     if output is Output.json:
         show_json(rows)
     elif rows:
-        print(table([tuple(r.values()) for r in rows], ("file", "pipeline", "steps", "description"), align_right=[2]))
+        print(
+            table(
+                [tuple(r.values()) for r in rows],
+                ("file", "pipeline", "steps", "description"),
+                align_right=[2],
+            )
+        )
     else:
         print("no pipelines here; specs: in sqlflow.yaml says where they are")
     return 0

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .options import ExcludeOption, Output, OutputOption, ProfileOption, SelectOption, Spec, VarOption, selectors, variables
+from .options import (
+    ExcludeOption,
+    Output,
+    OutputOption,
+    ProfileOption,
+    SelectOption,
+    Spec,
+    VarOption,
+    selectors,
+    variables,
+)
 
 if TYPE_CHECKING:
     from sqlflow.plan import Plan
@@ -29,12 +39,22 @@ def run(
     from .render import plural, problem_text, show_json, table
 
     plan = Pipeline.from_file(spec).plan(
-        profile=profile, vars=variables(var), select=selectors(select), exclude=selectors(exclude), offline=True
+        profile=profile,
+        vars=variables(var),
+        select=selectors(select),
+        exclude=selectors(exclude),
+        offline=True,
     )
     tables, note = inventory(plan)
     steps = [step_data(plan, position, tables) for position in range(len(plan.steps))]
     if output is Output.json:
-        data = {"pipeline": plan.pipeline, "profile": plan.profile, "file": str(plan.path), "note": note, "steps": steps}
+        data = {
+            "pipeline": plan.pipeline,
+            "profile": plan.profile,
+            "file": str(plan.path),
+            "note": note,
+            "steps": steps,
+        }
         show_json(plan.redactor.value(data))
         return 0
     for problem in plan.notes:
@@ -42,10 +62,17 @@ def run(
     profile_shown = f", profile {plan.profile}" if plan.profile else ""
     print(f"{plan.pipeline}: {plural(len(steps), 'step')}{profile_shown}, {plan.concurrency} at once\n")
     rows = [
-        (n, s["id"], s["type"], ", ".join(s["reads"]), ", ".join([*s["writes"], *s["outputs"]]), s["mode"] or "",
-         "run" if s["run"] else f"skip: {s['reason']}" if s["reason"] else "decided at run time")
+        (
+            n,
+            s["id"],
+            s["type"],
+            ", ".join(s["reads"]),
+            ", ".join([*s["writes"], *s["outputs"]]),
+            s["mode"] or "",
+            "run" if s["run"] else f"skip: {s['reason']}" if s["reason"] else "decided at run time",
+        )
         for n, s in enumerate(steps, 1)
-    ]  # fmt: skip
+    ]
     print(table(rows, ("#", "step", "type", "reads", "writes", "mode", "action"), align_right=[0]))
     effects = [f"  {s['id']}: {effect}" for s in steps for effect in s["effects"]]
     if effects:

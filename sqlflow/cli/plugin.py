@@ -43,7 +43,13 @@ def list_plugins(output: OutputOption = Output.text) -> int:
         show_json({"plugins": rows, "conflicts": catalog.conflicts()})
     else:
         shown = [
-            (r["name"], f"{r['distribution']} {r['version']}", _brings(r["brings"]), "broken" if r["error"] else "ok") for r in rows
+            (
+                r["name"],
+                f"{r['distribution']} {r['version']}",
+                _brings(r["brings"]),
+                "broken" if r["error"] else "ok",
+            )
+            for r in rows
         ]
         print(table(shown, ("plugin", "from", "brings", "state")))
         for row in rows:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,7 +14,7 @@ from .options import ProfileOption
 EXAMPLE = 'Example: sqlflow query "select * from marts.daily order by 1 desc" --limit 20'
 
 
-class Form(str, Enum):
+class Form(StrEnum):
     """How rows are shown."""
 
     table = "table"
@@ -25,7 +25,8 @@ class Form(str, Enum):
 def run(
     sql: Annotated[str, typer.Argument(help="A SELECT over the tables of the warehouse.", show_default=False)],
     spec: Annotated[
-        Path | None, typer.Option("--spec", help="Pipeline whose warehouse is meant, outside a project.", show_default=False)
+        Path | None,
+        typer.Option("--spec", help="Pipeline whose warehouse is meant, outside a project.", show_default=False),
     ] = None,
     profile: ProfileOption = None,
     output: Annotated[Form, typer.Option("--output", "-o", help="How rows are shown.")] = Form.table,
@@ -68,7 +69,11 @@ def _shown(names: list[str], rows: list[dict[str, Any]]) -> str:
     from .render import table
 
     numbers = [
-        i for i, n in enumerate(names)
-        if rows and all(isinstance(r[n], (int, float, Decimal)) and not isinstance(r[n], bool) for r in rows if r[n] is not None)
-    ]  # fmt: skip
+        i
+        for i, n in enumerate(names)
+        if rows
+        and all(
+            isinstance(r[n], (int, float, Decimal)) and not isinstance(r[n], bool) for r in rows if r[n] is not None
+        )
+    ]
     return table([["NULL" if row[n] is None else row[n] for n in names] for row in rows], names, align_right=numbers)

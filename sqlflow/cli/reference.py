@@ -24,7 +24,11 @@ def known_names() -> list[str]:
 def described(name: str) -> str | None:
     """Describe all that bears a name, or return None."""
     catalog = installed()
-    parts = [_describe(kind, owned.item, owned.owner.distribution) for kind in _KINDS for owned in catalog.kind(kind).get(name, [])]
+    parts = [
+        _describe(kind, owned.item, owned.owner.distribution)
+        for kind in _KINDS
+        for owned in catalog.kind(kind).get(name, [])
+    ]
     return "\n\n".join(parts) or None
 
 
@@ -34,10 +38,17 @@ def connector_text(catalog: Catalog, name: str) -> str:
 
 
 def _describe(kind: str, item: Any, distribution: str) -> str:
-    lines = [f"{kind} {item.name}  (from {distribution})", f"  {(item.__doc__ or '').strip().splitlines()[0]}"]
+    lines = [
+        f"{kind} {item.name}  (from {distribution})",
+        f"  {(item.__doc__ or '').strip().splitlines()[0]}",
+    ]
     models = [("options", item.Config)]
     if kind == "connector":
-        models = [("settings", item.Config), ("as a source", item.ReadOptions), ("as a target", item.WriteOptions)]
+        models = [
+            ("settings", item.Config),
+            ("as a source", item.ReadOptions),
+            ("as a target", item.WriteOptions),
+        ]
     for title, model in models:
         if model is not None and model.model_fields:
             lines += ["", f"  {title}:", *_fields(model)]
@@ -51,6 +62,12 @@ def _fields(model: type[BaseModel]) -> list[str]:
     lines = []
     for name, field in model.model_fields.items():
         default = properties.get(name, {}).get("default")
-        told = "required" if field.is_required() else f"default {default!r}" if default not in (None, [], {}) else "optional"
+        told = (
+            "required"
+            if field.is_required()
+            else f"default {default!r}"
+            if default not in (None, [], {})
+            else "optional"
+        )
         lines.append(f"    {name.ljust(width)}  {docs.get(name, '')} ({told})")
     return lines

@@ -55,7 +55,10 @@ def excerpt(text: str, line: int, column: int, stream: TextIO) -> list[str]:
     found = _WORD.match(shown, position)
     width = max(1, (found.end() - position) if found else 1)
     number = f"{line:5}"
-    return [f"{number} | {shown}", f"{' ' * len(number)} | {' ' * position}{paint('^' * width, 'red', stream)}"]
+    return [
+        f"{number} | {shown}",
+        f"{' ' * len(number)} | {' ' * position}{paint('^' * width, 'red', stream)}",
+    ]
 
 
 def show_problems(problems: Iterable[Problem], stream: TextIO) -> None:
@@ -117,7 +120,9 @@ def table(rows: Sequence[Sequence[Any]], head: Sequence[str], *, align_right: Se
     widths = [max(len(row[i]) for row in [list(head), *cells]) for i in range(len(head))]
 
     def line(row: Sequence[str]) -> str:
-        shown = [c.rjust(w) if i in align_right else c.ljust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))]
+        shown = [
+            c.rjust(w) if i in align_right else c.ljust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))
+        ]
         return "  ".join(shown).rstrip()
 
     return "\n".join([line(head), line(["-" * w for w in widths]), *(line(row) for row in cells)])

@@ -9,7 +9,17 @@ from typing import Annotated, Any
 
 import typer
 
-from .options import ExcludeOption, Output, OutputOption, ProfileOption, SelectOption, Spec, VarOption, selectors, variables
+from .options import (
+    ExcludeOption,
+    Output,
+    OutputOption,
+    ProfileOption,
+    SelectOption,
+    Spec,
+    VarOption,
+    selectors,
+    variables,
+)
 
 EXAMPLE = "Example: sqlflow run specs/orders.yaml --profile prod --var region=EU --select +daily"
 
@@ -33,7 +43,11 @@ def run(
     _obey_signals(stop)
     pipeline = Pipeline.from_file(spec)
     plan = pipeline.plan(
-        profile=profile, vars=variables(var), select=selectors(select), exclude=selectors(exclude), fail_fast=fail_fast
+        profile=profile,
+        vars=variables(var),
+        select=selectors(select),
+        exclude=selectors(exclude),
+        fail_fast=fail_fast,
     )
     for note in plan.notes:
         print(problem_text(note, sys.stderr), file=sys.stderr)

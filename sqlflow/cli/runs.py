@@ -14,7 +14,8 @@ app = typer.Typer(help="Look at the records of past runs.", no_args_is_help=True
 
 @app.command("list", epilog="Example: sqlflow runs list --limit 5")
 def list_runs(
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Most runs to show.")] = 20, output: OutputOption = Output.text
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Most runs to show.")] = 20,
+    output: OutputOption = Output.text,
 ) -> int:
     """List past runs, the newest first."""
     from itertools import islice
@@ -29,17 +30,26 @@ def list_runs(
         print("no runs yet")
         return 0
     rows = [
-        (r["run_id"], r["pipeline"], r["profile"] or "", r["status"], len(r["steps"]),
-         duration(r["duration_ms"]) if r["duration_ms"] else "")
+        (
+            r["run_id"],
+            r["pipeline"],
+            r["profile"] or "",
+            r["status"],
+            len(r["steps"]),
+            duration(r["duration_ms"]) if r["duration_ms"] else "",
+        )
         for r in runs
-    ]  # fmt: skip
+    ]
     print(table(rows, ("run", "pipeline", "profile", "status", "steps", "took"), align_right=[4, 5]))
     return 0
 
 
 @app.command(epilog="Example: sqlflow runs show")
 def show(
-    run_id: Annotated[str | None, typer.Argument(help="The run, or the start of its id; by default the last one.", show_default=False)] = None,
+    run_id: Annotated[
+        str | None,
+        typer.Argument(help="The run, or the start of its id; by default the last one.", show_default=False),
+    ] = None,
     output: OutputOption = Output.text,
 ) -> int:
     """Show one run, step by step."""
@@ -52,10 +62,21 @@ def show(
         return 0
     from sqlflow.sdk import RowCounts
 
-    print(f"{run['pipeline']}: run {run['run_id']}, {run['status']}" + (f" in {duration(run['duration_ms'])}" if run["duration_ms"] else ""))
+    print(
+        f"{run['pipeline']}: run {run['run_id']}, {run['status']}"
+        + (f" in {duration(run['duration_ms'])}" if run["duration_ms"] else "")
+    )
     print(f"started {run['started_at']}, profile {run['profile'] or 'none'}\n")
     rows = [
-        (s["id"], s["type"], s["status"], s["attempts"], told_rows(s["type"], RowCounts(**s["rows"])), duration(s["duration_ms"]), s["reason"])
+        (
+            s["id"],
+            s["type"],
+            s["status"],
+            s["attempts"],
+            told_rows(s["type"], RowCounts(**s["rows"])),
+            duration(s["duration_ms"]),
+            s["reason"],
+        )
         for s in run["steps"]
     ]
     print(table(rows, ("step", "type", "status", "tries", "rows", "took", "reason"), align_right=[3, 5]))
@@ -63,7 +84,9 @@ def show(
 
 
 @app.command(epilog="Example: sqlflow runs prune --keep 50")
-def prune(keep: Annotated[int, typer.Option("--keep", min=0, help="How many of the newest to keep.")] = 100) -> int:
+def prune(
+    keep: Annotated[int, typer.Option("--keep", min=0, help="How many of the newest to keep.")] = 100,
+) -> int:
     """Remove the records of old runs; no data is touched."""
     from sqlflow.project import open_workspace
     from sqlflow.run import prune as remove

@@ -19,7 +19,11 @@ EXAMPLE = "Example: sqlflow validate specs/ --profile prod"
 def run(
     specs: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[FILE|FOLDER|GLOB]...", help="Documents; by default those of the project.", show_default=False),
+        typer.Argument(
+            metavar="[FILE|FOLDER|GLOB]...",
+            help="Documents; by default those of the project.",
+            show_default=False,
+        ),
     ] = None,
     profile: ProfileOption = None,
     var: VarOption = None,
@@ -57,7 +61,9 @@ def collect(names: list[str]) -> tuple[list[Path], list[Problem]]:
         found = workspace.specs()
         problems: list[Problem] = list(workspace.problems)
         if not found and not problems:
-            problems.append(Problem("SF101", "no documents here", None, "name a file or folder, or add specs: to sqlflow.yaml"))
+            problems.append(
+                Problem("SF101", "no documents here", None, "name a file or folder, or add specs: to sqlflow.yaml")
+            )
         return [_near(path) for path in found], problems
     files: list[Path] = []
     problems = []
@@ -66,11 +72,13 @@ def collect(names: list[str]) -> tuple[list[Path], list[Problem]]:
         if path.is_dir():
             found = sorted(p for p in path.rglob("*.y*ml") if p.suffix in (".yaml", ".yml") and p.name != PROJECT_FILE)
         elif any(c in name for c in "*?[") and not path.exists():
-            found = sorted(Path(p) for p in glob.glob(name, recursive=True))
+            found = sorted(Path(p) for p in glob.glob(name, recursive=True))  # noqa: PTH207 - the pattern may be absolute
         else:
             found = [path]
         if not found:
-            problems.append(Problem("SF101", f"no document matches {name}", None, "check the path; it starts at this folder"))
+            problems.append(
+                Problem("SF101", f"no document matches {name}", None, "check the path; it starts at this folder")
+            )
         files += found
     return list(dict.fromkeys(files)), problems
 

@@ -52,32 +52,45 @@ class StepBinder:
         what = f"step {instance.declared!r}"
         step_type = self.type_of(node)
         envelope = validate(
-            Envelope, only(node, ENVELOPE), self.diagnosis, what=what, lookup=scope,
+            Envelope,
+            only(node, ENVELOPE),
+            self.diagnosis,
+            what=what,
+            lookup=scope,
             extra_known=step_type.Config.model_fields if step_type else (),
-        )  # fmt: skip
+        )
         if step_type is None:
             return None
         own = without(node, ENVELOPE)
         config = validate(
-            step_type.Config, own, self.diagnosis, what=f"{what} of type {step_type.name}", lookup=scope,
+            step_type.Config,
+            own,
+            self.diagnosis,
+            what=f"{what} of type {step_type.name}",
+            lookup=scope,
             extra_known=ENVELOPE,
-        )  # fmt: skip
+        )
         endpoints = dict(self._endpoints(step_type, own, what, instance))
         if config is None or envelope is None:
             return None
         binder = Binder(scope, self.diagnosis)
         statements = dict(self._sql(step_type, config, own, binder))
         checks = list(
-            bind_checks(node.values.get("checks"), what=what, scopes=step_type.check_scopes,
-                        catalog=self.catalog, binder=binder)
-        )  # fmt: skip
+            bind_checks(
+                node.values.get("checks"), what=what, scopes=step_type.check_scopes, catalog=self.catalog, binder=binder
+            )
+        )
         condition = bind_condition(envelope.when, node.values.get("when"), binder)
         if len(endpoints) < sum(1 for key in own.values if roles(step_type.Config).get((key,)) in _ENDPOINTS):
             return None
         for name, mark in binder.hidden:
             if not envelope.depends_on:
-                self.diagnosis.add("SF406", f"{name} hides the tables that it reads", mark,
-                                   "name the steps that write them under depends_on")  # fmt: skip
+                self.diagnosis.add(
+                    "SF406",
+                    f"{name} hides the tables that it reads",
+                    mark,
+                    "name the steps that write them under depends_on",
+                )
         given = StepInput(config, statements, endpoints, tuple(bound.check for bound in checks))
         plan = step_type.plan(given, self.folder)
         for objection in plan.objections:
@@ -85,13 +98,23 @@ class StepBinder:
             self.diagnosis.add("SF502", f"{what}: {objection.message}", place, objection.hint)
         plan = replace(plan, reads=plan.reads | {table for bound in checks for table in bound.reads})
         return PlannedStep(
-            id=instance.id, declared=instance.declared, position=instance.position, type_name=step_type.name,
-            step_type=step_type, given=given, plan=plan, mark=self.diagnosis.source.at(node),
-            tags=(*self.pipeline_tags, *envelope.tags), description=envelope.description,
-            depends_on=tuple(envelope.depends_on), condition=condition, retry=envelope.retry,
-            timeout=envelope.timeout, functions=frozenset(binder.functions),
+            id=instance.id,
+            declared=instance.declared,
+            position=instance.position,
+            type_name=step_type.name,
+            step_type=step_type,
+            given=given,
+            plan=plan,
+            mark=self.diagnosis.source.at(node),
+            tags=(*self.pipeline_tags, *envelope.tags),
+            description=envelope.description,
+            depends_on=tuple(envelope.depends_on),
+            condition=condition,
+            retry=envelope.retry,
+            timeout=envelope.timeout,
+            functions=frozenset(binder.functions),
             skip="when is false" if condition and condition.holds is False else None,
-        )  # fmt: skip
+        )
 
     def _endpoints(
         self, step_type: StepType, own: Mapping, what: str, instance: Instance
@@ -99,9 +122,14 @@ class StepBinder:
         for path, role in roles(step_type.Config).items():
             if role in _ENDPOINTS and len(path) == 1 and path[0] in own.values:
                 bound = bind_endpoint(
-                    own.values[path[0]], role, what=f"{path[0]} of {what}", connections=self.connections,
-                    scope=instance.scope, diagnosis=self.diagnosis, folder=self.folder,
-                )  # fmt: skip
+                    own.values[path[0]],
+                    role,
+                    what=f"{path[0]} of {what}",
+                    connections=self.connections,
+                    scope=instance.scope,
+                    diagnosis=self.diagnosis,
+                    folder=self.folder,
+                )
                 if bound is not None:
                     yield path[0], bound
 

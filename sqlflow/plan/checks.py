@@ -32,8 +32,12 @@ def bind_checks(
     if not isinstance(node, Sequence):
         return
     if node.items and not scopes:
-        binder.diagnosis.add("SF322", f"{what} writes no table that checks could hold on", node,
-                             "move them to the step that writes the table")  # fmt: skip
+        binder.diagnosis.add(
+            "SF322",
+            f"{what} writes no table that checks could hold on",
+            node,
+            "move them to the step that writes the table",
+        )
         return
     for item in node.items:
         bound = _bind(item, what=what, scopes=scopes, catalog=catalog, binder=binder)
@@ -44,44 +48,62 @@ def bind_checks(
 def _bind(
     node: Node, *, what: str, scopes: Collection[CheckScope], catalog: Catalog, binder: Binder
 ) -> BoundCheck | None:
+    kind = _kind(node, what, catalog, binder)
+    if kind is None or not isinstance(node, Mapping):
+        return None
+    diagnosis, label = binder.diagnosis, f"check {kind.name}"
+    options = validate(CheckOptions, only(node, COMMON), diagnosis, what=label, lookup=binder.scope)
+    body = _long_form(kind, node.values[kind.name])
+    config = validate(kind.Config, body, diagnosis, what=label, lookup=binder.scope)
+    scope = _scope(kind, options, scopes, node, binder) if options else None
+    if config is None or options is None or scope is None:
+        return None
+    if options.where is not None and not kind.takes_where:
+        place = node.values["where"]
+        diagnosis.add("SF322", f"check {kind.name!r} takes no where", place, "put the condition into the SQL")
+        return None
+    reads, pieces = _parts(kind, config, body)
+    pieces.append((Role.EXPRESSION, options.where, find(node, ("where",))[0]))
+    parameters: dict[str, Any] = {}
+    for role, text, place in pieces:
+        piece = SqlField(text or "", place if isinstance(place, Scalar) else None, diagnosis)
+        for statement in binder.bind(role, piece) if text is not None else ():
+            reads |= statement.reads
+            parameters |= statement.parameters
+    name = options.name or _name(kind, to_data(body))
+    check = Check(name, kind, config, scope, options.severity, options.where, options.max_failures, parameters)
+    return BoundCheck(check, frozenset(reads))
+
+
+def _kind(node: Node, what: str, catalog: Catalog, binder: Binder) -> CheckKind | None:
+    """Return the one kind that a check names, or note what it names instead."""
     diagnosis = binder.diagnosis
     keys = [key for key in node.values if key not in COMMON] if isinstance(node, Mapping) else []
     if not isinstance(node, Mapping) or not keys:
         diagnosis.add("SF321", f"a check of {what} names no kind", node, "write it as - not_null: [column]")
         return None
+    known = {*catalog.names("check"), *COMMON}
     named = [key for key in keys if key in catalog.kind("check")]
     if not named:
         try:
             catalog.check(keys[0])
         except Unknown as error:
-            hint = did_you_mean(keys[0], {*catalog.names("check"), *COMMON}, noun="check")
-            diagnosis.add("SF320", str(error), node.keys[keys[0]], hint)
+            diagnosis.add("SF320", str(error), node.keys[keys[0]], did_you_mean(keys[0], known, noun="check"))
         return None
-    for extra in keys:
-        if extra != named[0]:
-            known = COMMON | set(catalog.names("check"))
-            message = f"unknown key {extra!r} beside check {named[0]!r}"
-            if extra in named:
-                message = f"two kinds in one check: {named[0]!r} and {extra!r}"
-            diagnosis.add("SF201", message, node.keys[extra],
-                          "begin a new item with -" if extra in named else did_you_mean(extra, known, noun="key"))  # fmt: skip
-            return None
-    kind: CheckKind = catalog.check(named[0])()
-    options = validate(CheckOptions, only(node, COMMON), diagnosis, what=f"check {kind.name}", lookup=binder.scope)
-    body = _long_form(kind, node.values[kind.name])
-    config = validate(kind.Config, body, diagnosis, what=f"check {kind.name}", lookup=binder.scope)
-    if config is None or options is None:
+    for extra in (key for key in keys if key != named[0]):
+        if extra in named:
+            message, hint = f"two kinds in one check: {named[0]!r} and {extra!r}", "begin a new item with -"
+        else:
+            message, hint = f"unknown key {extra!r} beside check {named[0]!r}", did_you_mean(extra, known, noun="key")
+        diagnosis.add("SF201", message, node.keys[extra], hint)
         return None
-    scope = _scope(kind, options, scopes, node, binder)
-    if scope is None:
-        return None
-    if options.where is not None and not kind.takes_where:
-        diagnosis.add("SF322", f"check {kind.name!r} takes no where", node.values["where"], "put the condition into the SQL")
-        return None
+    return catalog.check(named[0])()
+
+
+def _parts(kind: CheckKind, config: Any, body: Node) -> tuple[set[str], list[tuple[Role, str | None, Node]]]:
+    """Return the tables that a check's config names, and its pieces of SQL with their places."""
     reads: set[str] = set()
-    parameters: dict[str, Any] = {}
-    where = find(node, ("where",))[0]
-    pieces: list[tuple[Role, str | None, Node]] = [(Role.EXPRESSION, options.where, where)]
+    pieces: list[tuple[Role, str | None, Node]] = []
     for path, role in roles(kind.Config).items():
         value = getattr(config, path[0])
         place = find(body, path)[0] if isinstance(body, Mapping) and path[0] in body.values else body
@@ -89,15 +111,7 @@ def _bind(
             reads.add(value)
         elif value is not None:
             pieces.append((role, value, place))
-    for role, text, place in pieces:
-        if text is None:
-            continue
-        for statement in binder.bind(role, SqlField(text, place if isinstance(place, Scalar) else None, diagnosis)):
-            reads |= statement.reads
-            parameters |= statement.parameters
-    name = options.name or _name(kind, to_data(body))
-    check = Check(name, kind, config, scope, options.severity, options.where, options.max_failures, parameters)
-    return BoundCheck(check, frozenset(reads))
+    return reads, pieces
 
 
 def _long_form(kind: CheckKind, body: Node) -> Node:
@@ -115,8 +129,12 @@ def _scope(
     possible = kind.scopes & set(scopes)
     asked = options.scope
     if asked is not None and asked not in possible:
-        binder.diagnosis.add("SF322", f"check {kind.name!r} cannot hold on the {asked} here", node.values["scope"],
-                             f"it can hold on the {' or the '.join(sorted(possible))}")  # fmt: skip
+        binder.diagnosis.add(
+            "SF322",
+            f"check {kind.name!r} cannot hold on the {asked} here",
+            node.values["scope"],
+            f"it can hold on the {' or the '.join(sorted(possible))}",
+        )
         return None
     if asked is not None:
         return asked

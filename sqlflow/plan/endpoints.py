@@ -73,7 +73,14 @@ def find_connector(catalog: Catalog, node: Node, diagnosis: Diagnosis) -> Connec
 
 
 def bind_endpoint(
-    node: Node, role: Role, *, what: str, connections: Connections, scope: Scope, diagnosis: Diagnosis, folder: Path
+    node: Node,
+    role: Role,
+    *,
+    what: str,
+    connections: Connections,
+    scope: Scope,
+    diagnosis: Diagnosis,
+    folder: Path,
 ) -> BoundEndpoint | None:
     """Return a source or target with its connector, or note everything that is wrong with it."""
     if not isinstance(node, Mapping):
@@ -84,6 +91,7 @@ def bind_endpoint(
         both = "names both a connection and a connector" if named else "names neither a connection nor a connector"
         diagnosis.add("SF202", f"{what} {both}", node, "write connection: NAME, or connector: NAME with its settings")
         return None
+    bound: tuple[Connector[Any], ConfigModel | None] | None
     if named is not None:
         bound = _named(named, connections, diagnosis)
         rest, label = without(node, {"connection"}), getattr(named, "text", "")
@@ -92,15 +100,27 @@ def bind_endpoint(
         label = getattr(inline, "text", "")
     if bound is None:
         return None
-    connector, config = bound
+    connector = bound[0]
+    config: ConfigModel | None = bound[1]
     model = connector.ReadOptions if role is Role.SOURCE else connector.WriteOptions
     if model is None:
         verb, other = ("read", "a target") if role is Role.SOURCE else ("write", "a source")
-        diagnosis.add("SF313", f"connector {connector.name!r} cannot {verb}", named or inline, f"it can only be {other}")
+        diagnosis.add(
+            "SF313",
+            f"connector {connector.name!r} cannot {verb}",
+            named if named is not None else inline,
+            f"it can only be {other}",
+        )
         return None
     rest = without(rest, set(connector.Config.model_fields)) if inline is not None else rest
-    options = validate(model, rest, diagnosis, what=what, lookup=scope,
-                       extra_known=() if inline is None else connector.Config.model_fields)  # fmt: skip
+    options = validate(
+        model,
+        rest,
+        diagnosis,
+        what=what,
+        lookup=scope,
+        extra_known=() if inline is None else connector.Config.model_fields,
+    )
     if config is None or options is None:
         return None
     if role is Role.SOURCE:
@@ -110,13 +130,15 @@ def bind_endpoint(
     return BoundEndpoint(connector, config, options, label)
 
 
-def _named(
-    node: Node, connections: Connections, diagnosis: Diagnosis
-) -> tuple[Connector[Any], ConfigModel] | None:
+def _named(node: Node, connections: Connections, diagnosis: Diagnosis) -> tuple[Connector[Any], ConfigModel] | None:
     name = node.value if isinstance(node, Scalar) else None
     if not isinstance(name, str) or name not in connections.declared:
-        diagnosis.add("SF312", f"unknown connection {name!r}", node,
-                      did_you_mean(str(name), connections.declared, noun="connection"))  # fmt: skip
+        diagnosis.add(
+            "SF312",
+            f"unknown connection {name!r}",
+            node,
+            did_you_mean(str(name), connections.declared, noun="connection"),
+        )
         return None
     return connections.get(name)
 
@@ -152,8 +174,9 @@ def only(node: Mapping, keys: Iterable[str]) -> Mapping:
     """Return the mapping with nothing but some keys; places stay."""
     wanted = set(keys)
     return Mapping(
-        node.line, node.column,
+        node.line,
+        node.column,
         {k: v for k, v in node.keys.items() if k in wanted},
         {k: v for k, v in node.values.items() if k in wanted},
         node.flow,
-    )  # fmt: skip
+    )

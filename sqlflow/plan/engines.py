@@ -23,8 +23,12 @@ def engine_plan(
     if engine is None or storage is None:
         return None
     if engine[0].dialect not in storage[0].dialects:
-        fallback.add("SF314", f"engine {engine[0].name!r} cannot keep its tables in storage {storage[0].name!r}", None,
-                     f"storage {storage[0].name} serves {', '.join(sorted(storage[0].dialects))}")  # fmt: skip
+        fallback.add(
+            "SF314",
+            f"engine {engine[0].name!r} cannot keep its tables in storage {storage[0].name!r}",
+            None,
+            f"storage {storage[0].name} serves {', '.join(sorted(storage[0].dialects))}",
+        )
         return None
     return EnginePlan(*engine, *storage, default_name)
 

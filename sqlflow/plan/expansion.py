@@ -40,10 +40,11 @@ def with_defaults(node: Mapping, defaults: Mapping | None, known: Collection[str
     if not taken:
         return node, usable
     merged = Mapping(
-        node.line, node.column,
+        node.line,
+        node.column,
         {**node.keys, **{key: defaults.keys[key] for key in defaults.values if key in taken}},
         {**node.values, **{key: defaults.values[key] for key in defaults.values if key in taken}},
-    )  # fmt: skip
+    )
     return merged, usable
 
 
@@ -52,9 +53,7 @@ def instances(node: Mapping, declared: str, position: int, scope: Scope, diagnos
     if "for_each" not in node.values:
         yield Instance(declared, declared, position, node, scope)
         return
-    holder = validate(
-        _Holder, only(node, ["for_each"]), diagnosis, what=f"step {declared!r}", lookup=scope
-    )
+    holder = validate(_Holder, only(node, ["for_each"]), diagnosis, what=f"step {declared!r}", lookup=scope)
     if holder is None:
         return
     place = node.values["for_each"]
@@ -64,7 +63,12 @@ def instances(node: Mapping, declared: str, position: int, scope: Scope, diagnos
         suffix = "@".join(as_text(value.value) for value in combination)
         step_id = f"{declared}@{suffix}"
         if step_id in seen:
-            diagnosis.add("SF206", f"for_each of step {declared!r} makes {step_id!r} twice", place, "remove the repeated value")
+            diagnosis.add(
+                "SF206",
+                f"for_each of step {declared!r} makes {step_id!r} twice",
+                place,
+                "remove the repeated value",
+            )
             continue
         seen.add(step_id)
         yield Instance(step_id, declared, position, node, scope.with_values({v.name: v for v in combination}))

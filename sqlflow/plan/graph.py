@@ -73,9 +73,13 @@ def _add_named(graph: Graph, steps: list[PlannedStep], problems: list[Problem]) 
         for name in step.depends_on:
             if name not in by_name:
                 hint = did_you_mean(name, by_name, noun="step")
-                problems.append(Problem("SF407", f"step {step.declared!r} depends on unknown step {name!r}", step.mark, hint))
+                problems.append(
+                    Problem("SF407", f"step {step.declared!r} depends on unknown step {name!r}", step.mark, hint)
+                )
             if step.id in by_name.get(name, ()):
-                problems.append(Problem("SF402", f"step {step.id!r} depends on itself", step.mark, "remove it from depends_on"))
+                problems.append(
+                    Problem("SF402", f"step {step.id!r} depends on itself", step.mark, "remove it from depends_on")
+                )
             for other in by_name.get(name, ()):
                 graph.add(step.id, other, "depends_on")
 
@@ -88,16 +92,24 @@ def ordered(steps: list[PlannedStep], graph: Graph, problems: list[Problem]) -> 
         sorter.prepare()
     except graphlib.CycleError as error:
         ring: list[str] = list(error.args[1])  # each waits for the one before it
-        ties = " -> ".join(
-            f"{later} (needs {graph.reasons.get((later, earlier), '?')})"
-            for earlier, later in zip(ring[-2::-1], ring[:0:-1], strict=True)
-        ) or ring[0]
+        ties = (
+            " -> ".join(
+                f"{later} (needs {graph.reasons.get((later, earlier), '?')})"
+                for earlier, later in zip(ring[-2::-1], ring[:0:-1], strict=True)
+            )
+            or ring[0]
+        )
         message = f"steps wait for each other in a ring: {ties} -> {ring[-1]}"
         marks = [by_id[name].mark for name in dict.fromkeys(ring)]
         problems.append(
-            Problem("SF402", message, min(marks), "let one of them read another table, or merge them into one step",
-                    related=tuple(sorted(marks)[1:]))
-        )  # fmt: skip
+            Problem(
+                "SF402",
+                message,
+                min(marks),
+                "let one of them read another table, or merge them into one step",
+                related=tuple(sorted(marks)[1:]),
+            )
+        )
         return steps
     found: list[PlannedStep] = []
     ready = [by_id[name] for name in sorter.get_ready()]

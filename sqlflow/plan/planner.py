@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlflow.errors import DocumentError
-from sqlflow.problem import Problem, did_you_mean
+from sqlflow.problem import Problem, Severity, did_you_mean
 from sqlflow.project import ActiveProfile, Workspace
 from sqlflow.registry import Catalog
 from sqlflow.sdk import Redactor
@@ -92,20 +92,32 @@ class _Planner:
             return None
         policy = model.failure_policy or profile.model.failure_policy or "continue"
         return Plan(
-            pipeline=model.name, description=model.description, path=self.document.path, source=self.document.source,
-            folder=self.workspace.folder, target=self.workspace.target, profile=profile.name,
-            run_id=self.request.run_id, started_at=self.request.started_at, steps=tuple(steps),
+            pipeline=model.name,
+            description=model.description,
+            path=self.document.path,
+            source=self.document.source,
+            folder=self.workspace.folder,
+            target=self.workspace.target,
+            profile=profile.name,
+            run_id=self.request.run_id,
+            started_at=self.request.started_at,
+            steps=tuple(steps),
             waits_for={name: frozenset(others) for name, others in graph.waits_for.items()},
-            variables=scope.values, engine=engine,
+            variables=scope.values,
+            engine=engine,
             concurrency=profile.model.concurrency or DEFAULT_CONCURRENCY,
-            failure_policy="fail_fast" if self.request.fail_fast else policy, redactor=self.redactor,
+            failure_policy="fail_fast" if self.request.fail_fast else policy,
+            redactor=self.redactor,
             function_folders=tuple(self.workspace.function_folders()),
-        )  # fmt: skip
+        )
 
     def problems(self) -> list[Problem]:
         """Return every problem found, in file order, each once."""
         found = list(self.loose)
-        diagnoses = [self.diagnosis, *([self.workspace.document.diagnosis] if self.workspace.document else [])]
+        diagnoses = [
+            self.diagnosis,
+            *([self.workspace.document.diagnosis] if self.workspace.document else []),
+        ]
         for diagnosis in diagnoses:
             found += diagnosis.problems
             for name, marks in diagnosis.undefined.items():
@@ -113,25 +125,46 @@ class _Planner:
                 known = list(self.values)
                 hint = did_you_mean(name, known, noun="variable") if known else f"declare it: vars: {{{name}: ...}}"
                 more = f", used in {len(places)} places" if len(places) > 1 else ""
-                found.append(Problem("SF301", f"undefined variable {name!r}{more}", places[0], hint, related=tuple(places[1:])))
+                found.append(
+                    Problem(
+                        "SF301",
+                        f"undefined variable {name!r}{more}",
+                        places[0],
+                        hint,
+                        related=tuple(places[1:]),
+                    )
+                )
             for name, marks in diagnosis.unknown.items():
                 found.append(self._unknown(name, marks))
-        return sorted(set(found), key=lambda p: (p.mark is None, p.mark or 0, p.code))  # type: ignore[arg-type,return-value]
+        return sorted(set(found), key=lambda p: (p.mark is None, p.mark or 0, p.code))
 
     def _unknown(self, name: str, marks: list[Any]) -> Problem:
         kind, _, key = name.partition(":")
-        words = {"env": f"environment variable {key} is not set", "secret": f"secret {key} is not set",
-                 "var": f"variable {key!r} has no value here"}  # fmt: skip
-        hint = {"env": f"set {key}, or write ${{env:{key}:-default}}", "secret": "set it where its provider looks",
-                "var": "its value comes from something that is not set"}[kind]  # fmt: skip
+        words = {
+            "env": f"environment variable {key} is not set",
+            "secret": f"secret {key} is not set",
+            "var": f"variable {key!r} has no value here",
+        }
+        hint = {
+            "env": f"set {key}, or write ${{env:{key}:-default}}",
+            "secret": "set it where its provider looks",
+            "var": "its value comes from something that is not set",
+        }[kind]
         places = sorted(set(marks))
-        severity = "unchecked" if self.request.offline else "error"
+        severity: Severity = "unchecked" if self.request.offline else "error"
         return Problem("SF308", words[kind], places[0], hint, severity, tuple(places[1:]))
 
     def _scope(self, profile: ActiveProfile) -> Scope:
         request = self.request
-        base = Scope(self.catalog, request.environment, self.redactor, request.run_id, request.started_at,
-                     profile.name, request.offline)  # fmt: skip
+        base = Scope(
+            self.catalog,
+            request.environment,
+            self.redactor,
+            request.run_id,
+            request.started_at,
+            profile.name,
+            request.offline,
+        )
         declarations = []
         project = self.workspace.document
         if project is not None and project.model is not None:
@@ -153,7 +186,7 @@ class _Planner:
         holder = self.workspace.document
         if project is None or holder is None or not project.plugins:
             return
-        from .requirements import unmet  # noqa: PLC0415 - only a project with requirements pays for it
+        from .requirements import unmet
 
         holder_node = holder.node("plugins")
         for position, requirement in enumerate(project.plugins):
@@ -188,13 +221,19 @@ class _Planner:
             named = item.values.get("id") if isinstance(item, Mapping) else None
             if not isinstance(item, Mapping) or not is_plain_id(named):
                 place = named or item
-                self.diagnosis.add("SF202", f"step {position + 1} has no id", place, "add id: and a name that is written out")
+                self.diagnosis.add(
+                    "SF202", f"step {position + 1} has no id", place, "add id: and a name that is written out"
+                )
                 continue
             declared = named.text if isinstance(named, Scalar) else ""
             if declared in seen:
                 first = self.diagnosis.source.at(seen[declared])
-                self.diagnosis.add("SF207", f"two steps have the id {declared!r}; the first is on line {first.line}",
-                                   named, "give one of them another id")  # fmt: skip
+                self.diagnosis.add(
+                    "SF207",
+                    f"two steps have the id {declared!r}; the first is on line {first.line}",
+                    named,
+                    "give one of them another id",
+                )
                 continue
             seen[declared] = named  # type: ignore[assignment]
             step_type = binder.type_of(item)
@@ -202,7 +241,9 @@ class _Planner:
             merged, taken = with_defaults(item, defaults_node if isinstance(defaults_node, Mapping) else None, known)
             used |= taken
             if "type" not in item.values:
-                self.diagnosis.add("SF202", f"missing key 'type' in step {declared!r}", item, "add type: load, for example")
+                self.diagnosis.add(
+                    "SF202", f"missing key 'type' in step {declared!r}", item, "add type: load, for example"
+                )
                 continue
             for instance in instances(merged, declared, position, scope, self.diagnosis):
                 bound = binder.bind(instance)
@@ -218,6 +259,6 @@ class _Planner:
 
 
 def _no_profile() -> Any:
-    from sqlflow.spec import Profile  # noqa: PLC0415 - after an error only
+    from sqlflow.spec import Profile
 
     return Profile(), Mapping(0, 0), None

@@ -24,13 +24,18 @@ def shared_tables(steps: Iterable[PlannedStep]) -> Iterator[Problem]:
                 yield Problem(
                     "SF410",
                     f"step {step.id!r} replaces {table}, which step {first.id!r} has written before it",
-                    step.mark, "write mode: append, merge or delete_insert, or another target", related=(first.mark,),
-                )  # fmt: skip
+                    step.mark,
+                    "write mode: append, merge or delete_insert, or another target",
+                    related=(first.mark,),
+                )
             elif len(kinds) > 1:
                 yield Problem(
-                    "SF410", f"step {step.id!r} and step {first.id!r} make {table} a view and a table",
-                    step.mark, "let one of them write another target", related=(first.mark,),
-                )  # fmt: skip
+                    "SF410",
+                    f"step {step.id!r} and step {first.id!r} make {table} a view and a table",
+                    step.mark,
+                    "let one of them write another target",
+                    related=(first.mark,),
+                )
 
 
 def shared_outputs(steps: Iterable[PlannedStep]) -> Iterator[Problem]:
@@ -40,6 +45,9 @@ def shared_outputs(steps: Iterable[PlannedStep]) -> Iterator[Problem]:
         for output in step.plan.outputs if step.skip is None else ():
             if (first := seen.setdefault(output, step)) is not step:
                 yield Problem(
-                    "SF411", f"step {step.id!r} and step {first.id!r} both write {output}", step.mark,
-                    "give one of them another path", related=(first.mark,),
-                )  # fmt: skip
+                    "SF411",
+                    f"step {step.id!r} and step {first.id!r} both write {output}",
+                    step.mark,
+                    "give one of them another path",
+                    related=(first.mark,),
+                )

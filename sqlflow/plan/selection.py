@@ -12,7 +12,11 @@ from .model import PlannedStep
 
 
 def selected(
-    steps: list[PlannedStep], graph: Graph, select: Iterable[str], exclude: Iterable[str], problems: list[Problem]
+    steps: list[PlannedStep],
+    graph: Graph,
+    select: Iterable[str],
+    exclude: Iterable[str],
+    problems: list[Problem],
 ) -> set[str]:
     """Return the ids of the steps that the selectors pick; a selector that matches nothing is noted."""
     chosen: set[str] = set()
@@ -32,7 +36,12 @@ def _match(selector: str, steps: list[PlannedStep], graph: Graph, problems: list
     if not found:
         known = {step.declared for step in steps} | {f"tag:{tag}" for step in steps for tag in step.tags}
         problems.append(
-            Problem("SF408", f"selector {selector!r} matches no step", None, did_you_mean(name, known, noun="step"))
+            Problem(
+                "SF408",
+                f"selector {selector!r} matches no step",
+                None,
+                did_you_mean(name, known, noun="step"),
+            )
         )
     reached = set(found)
     for step in found:

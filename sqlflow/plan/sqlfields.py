@@ -73,7 +73,11 @@ class Binder:
         if base == 0 and all(p.name in parameters for p in references.parameters):
             literal = with_literals(piece.text, references.parameters, parameters)
         return BoundStatement(
-            sql, parameters, frozenset(references.reads), frozenset(references.writes), literal and strip(literal)
+            sql,
+            parameters,
+            frozenset(references.reads),
+            frozenset(references.writes),
+            literal and strip(literal),
         )
 
     def parameters(self, references: Iterable[Reference], piece: SqlField) -> dict[str, Any]:
@@ -103,9 +107,15 @@ class Binder:
             if (remedy := REFUSED.get(statement.kind)) is not None:
                 self.diagnosis.add("SF403", f"{word} cannot stand in a step", place, remedy)
                 continue
-            if statement.references.parameters and re.match(r"create\s.*?\bview\b", statement.sql, re.I | re.S):
-                self.diagnosis.add("SF403", "a view cannot take parameters here", place,
-                                   "use a transform with materialize: view, which writes the values in")  # fmt: skip
+            if statement.references.parameters and re.match(
+                r"create\s.*?\bview\b", statement.sql, re.IGNORECASE | re.DOTALL
+            ):
+                self.diagnosis.add(
+                    "SF403",
+                    "a view cannot take parameters here",
+                    place,
+                    "use a transform with materialize: view, which writes the values in",
+                )
                 continue
             yield self.bound(statement.sql, statement.references, piece, base=statement.offset or 1)
 
@@ -116,9 +126,11 @@ class Binder:
             rest = line[node.column + len(node.text) :]
             if rest.lstrip().startswith("#") and node.text == line[node.column :][: len(node.text)]:
                 self.diagnosis.add(
-                    "SF107", "YAML ends this text at ' #', which starts a comment", node,
+                    "SF107",
+                    "YAML ends this text at ' #', which starts a comment",
+                    node,
                     f"write it as a block:\n|\n  {line[node.column :].strip()}",
-                )  # fmt: skip
+                )
                 return
         self.diagnosis.add("SF401", f"SQL: {error.message}", piece.mark(error.offset), "the SQL is DuckDB's dialect")
 

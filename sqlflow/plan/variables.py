@@ -14,7 +14,18 @@ from typing import Any
 from sqlflow.problem import Mark, did_you_mean
 from sqlflow.registry import Catalog, Unknown
 from sqlflow.sdk import Redactor
-from sqlflow.spec import Diagnosis, Expression, Node, Resolved, Scalar, Variable, VariableType, find, resolve, substitute
+from sqlflow.spec import (
+    Diagnosis,
+    Expression,
+    Node,
+    Resolved,
+    Scalar,
+    Variable,
+    VariableType,
+    find,
+    resolve,
+    substitute,
+)
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -48,7 +59,7 @@ class Scope:
         """Return what an expression stands for; None when its name means nothing."""
         if expression.kind == "var":
             found = self.values.get(expression.name)
-            return found and Resolved(_plain(found.value), secret=found.secret, known=found.known)
+            return None if found is None else Resolved(_plain(found.value), secret=found.secret, known=found.known)
         if expression.kind == "env":
             text = self.environment.get(expression.name, expression.default)
             return Resolved(text if text is not None else f"${{env:{expression.name}}}", False, known=text is not None)
@@ -113,20 +124,42 @@ def resolve_variables(
             if node is not None and variable.default is not None:
                 inner = getattr(node, "values", None)
                 node = inner["default"] if inner and "default" in inner else node
-                _set(values, scope, name, variable.default, types[name], declaration.origin, node, declaration.diagnosis)
+                _set(
+                    values,
+                    scope,
+                    name,
+                    variable.default,
+                    types[name],
+                    declaration.origin,
+                    node,
+                    declaration.diagnosis,
+                )
     profile_values, profile_node, profile_diagnosis = profile
     for name, raw in profile_values.items():
         types.setdefault(name, infer(raw))
         node = find(profile_node, (name,))[0] if profile_node else None
-        _set(values, scope, name, raw, types[name], f"profile {scope.profile}", node, profile_diagnosis or diagnosis)
+        _set(
+            values,
+            scope,
+            name,
+            raw,
+            types[name],
+            f"profile {scope.profile}",
+            node,
+            profile_diagnosis or diagnosis,
+        )
     for name, kind in types.items():
         text = scope.environment.get(f"SQLFLOW_VAR_{name.upper()}")
         if text is not None:
             _set_text(values, name, text, kind, f"SQLFLOW_VAR_{name.upper()}", diagnosis)
     for name, text in given.items():
         if name not in types:
-            diagnosis.add("SF309", f"--var {name}: there is no variable of that name", None,
-                          did_you_mean(name, types, noun="variable"))  # fmt: skip
+            diagnosis.add(
+                "SF309",
+                f"--var {name}: there is no variable of that name",
+                None,
+                did_you_mean(name, types, noun="variable"),
+            )
             continue
         _set_text(values, name, text, types[name], "--var", diagnosis)
     for declaration in declarations:
@@ -134,9 +167,11 @@ def resolve_variables(
             if name not in values:
                 node = find(declaration.node, (name,))[0] if declaration.node else None
                 declaration.diagnosis.add(
-                    "SF303", f"variable {name!r} has no value and no default", node,
+                    "SF303",
+                    f"variable {name!r} has no value and no default",
+                    node,
                     f"give it with --var {name}=..., SQLFLOW_VAR_{name.upper()}, a profile, or a default",
-                )  # fmt: skip
+                )
                 values[name] = Value(name, types[name], None, "nowhere", known=False)
     return values
 
@@ -153,7 +188,14 @@ def _declared_types(declarations: list[Declaration]) -> dict[str, VariableType]:
 
 
 def _set(
-    values: dict[str, Value], scope: Scope, name: str, raw: Any, kind: VariableType, origin: str, node: Node | None, diagnosis: Diagnosis
+    values: dict[str, Value],
+    scope: Scope,
+    name: str,
+    raw: Any,
+    kind: VariableType,
+    origin: str,
+    node: Node | None,
+    diagnosis: Diagnosis,
 ) -> None:
     """Take a value from YAML: typed as written, or text from outside when it is an expression."""
     secret, known, typed = False, True, True
@@ -173,9 +215,16 @@ def _set(
 
 
 def _set_text(
-    values: dict[str, Value], name: str, text: str, kind: VariableType, origin: str, diagnosis: Diagnosis,
-    *, node: Node | Mark | None = None, secret: bool = False,
-) -> None:  # fmt: skip
+    values: dict[str, Value],
+    name: str,
+    text: str,
+    kind: VariableType,
+    origin: str,
+    diagnosis: Diagnosis,
+    *,
+    node: Node | Mark | None = None,
+    secret: bool = False,
+) -> None:
     try:
         values[name] = Value(name, kind, parse_value(text, kind), origin, secret)
     except ValueError as error:
@@ -225,7 +274,11 @@ def parse_value(text: str, kind: VariableType) -> Any:
     if kind == "string":
         return text
     if kind == "list":
-        return [resolve(part.strip()) for part in text.strip().removeprefix("[").removesuffix("]").split(",") if part.strip()]
+        return [
+            resolve(part.strip())
+            for part in text.strip().removeprefix("[").removesuffix("]").split(",")
+            if part.strip()
+        ]
     if kind == "identifier":
         if _IDENTIFIER.fullmatch(text):
             return text
@@ -243,9 +296,7 @@ def parse_value(text: str, kind: VariableType) -> Any:
         if kind == "timestamp":
             return datetime.fromisoformat(text.strip())
     except ValueError:
-        raise ValueError(f"{text!r} is not a {kind}; write it as 2024-01-31{'T12:00:00' if kind == 'timestamp' else ''}") from None
+        raise ValueError(
+            f"{text!r} is not a {kind}; write it as 2024-01-31{'T12:00:00' if kind == 'timestamp' else ''}"
+        ) from None
     raise ValueError(f"{text!r} is not of type {kind}")
-
-
-
-

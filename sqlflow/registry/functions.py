@@ -27,7 +27,8 @@ def load_functions(folders: Iterable[Path]) -> list[Udf]:
                 known = found.get(value.name.lower())
                 if known is not None and known[0] is not value:
                     raise PluginBroken(
-                        f"function {value.name!r} is defined in {known[1]} and in {file}", hint="rename one of them"
+                        f"function {value.name!r} is defined in {known[1]} and in {file}",
+                        hint="rename one of them",
                     )
                 found[value.name.lower()] = (value, file)
     return [function for function, _ in found.values()]

@@ -92,7 +92,9 @@ def _loadable(found: Iterable[EntryPoint]) -> Iterator[tuple[PluginRecord, Calla
     by_name: dict[str, dict[str, EntryPoint]] = defaultdict(dict)
     for entry in found:
         by_name[entry.name].setdefault(f"{_distribution(entry)[0]} {entry.value}", entry)
-    for name, entries in sorted(by_name.items(), key=lambda item: (_distribution(next(iter(item[1].values())))[0] != BUILTIN, item[0])):
+    for name, entries in sorted(
+        by_name.items(), key=lambda item: (_distribution(next(iter(item[1].values())))[0] != BUILTIN, item[0])
+    ):
         for position, entry in enumerate(entries.values()):
             distribution, version = _distribution(entry)
             if len(entries) == 1:

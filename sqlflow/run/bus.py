@@ -33,5 +33,5 @@ class Bus:
 
     def _masked(self, event: Event) -> Event:
         texts = {f.name: getattr(event, f.name) for f in fields(event) if isinstance(getattr(event, f.name), str)}
-        masked = {name: self._redactor.text(text) for name, text in texts.items()}
+        masked: dict[str, Any] = {name: self._redactor.text(text) for name, text in texts.items()}
         return replace(event, **masked) if masked != texts else event

@@ -39,7 +39,12 @@ def open_session(plan: Plan, *, read_only: bool = False) -> Session:
 
 
 def execute(
-    plan: Plan, catalog: Catalog, observers: Sequence[tuple[str, Observer]] = (), stop: Event | None = None, *, keep_open: bool = False
+    plan: Plan,
+    catalog: Catalog,
+    observers: Sequence[tuple[str, Observer]] = (),
+    stop: Event | None = None,
+    *,
+    keep_open: bool = False,
 ) -> Finished:
     """Run a plan to its end, whichever. A failed step is told in the record, not raised.
 
@@ -77,8 +82,13 @@ def _run(plan: Plan, session: Session, bus: Bus, record: RunRecord, journal: Jou
     started = time.perf_counter()
     journal.write(record)
     journal.write_lineage()
-    bus.send(RunStarted, run_id=plan.run_id, pipeline=plan.pipeline, profile=plan.profile,
-             steps=tuple(step.id for step in plan.steps))  # fmt: skip
+    bus.send(
+        RunStarted,
+        run_id=plan.run_id,
+        pipeline=plan.pipeline,
+        profile=plan.profile,
+        steps=tuple(step.id for step in plan.steps),
+    )
     try:
         record.status = Orchestrator(plan, session, bus, record, stop).run()
     finally:
@@ -96,11 +106,20 @@ def _run(plan: Plan, session: Session, bus: Bus, record: RunRecord, journal: Jou
 def _blank(plan: Plan) -> RunRecord:
     """Return the record of a run that has not begun."""
     steps = [
-        StepRecord(s.id, s.type_name, reads=tuple(sorted(s.reads)), writes=tuple(sorted(s.plan.writes))) for s in plan.steps
+        StepRecord(s.id, s.type_name, reads=tuple(sorted(s.reads)), writes=tuple(sorted(s.plan.writes)))
+        for s in plan.steps
     ]
     variables = {name: "***" if value.secret else value.value for name, value in plan.variables.items()}
-    return RunRecord(plan.run_id, plan.pipeline, plan.profile, datetime.now(UTC), str(plan.path), steps, variables,
-                     version=__version__)  # fmt: skip
+    return RunRecord(
+        plan.run_id,
+        plan.pipeline,
+        plan.profile,
+        datetime.now(UTC),
+        str(plan.path),
+        steps,
+        variables,
+        version=__version__,
+    )
 
 
 def _functions(plan: Plan, catalog: Catalog) -> list[Udf]:

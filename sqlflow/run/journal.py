@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,8 +27,10 @@ class Journal:
         except OSError as error:
             raise StepError(
                 f"cannot write the records of the run to {self.folder}: {error.strerror}",
-                hint="check the permissions of the project folder", code="SF713", kind="permission",
-            ) from error  # fmt: skip
+                hint="check the permissions of the project folder",
+                code="SF713",
+                kind="permission",
+            ) from error
 
     def observe(self, event: Event) -> None:
         """Append one event."""
@@ -43,7 +44,12 @@ class Journal:
     def write_lineage(self) -> None:
         """Write which step reads and writes which table."""
         steps = [
-            {"step": s.id, "reads": sorted(s.reads), "writes": sorted(s.plan.writes), "outputs": sorted(s.plan.outputs)}
+            {
+                "step": s.id,
+                "reads": sorted(s.reads),
+                "writes": sorted(s.plan.writes),
+                "outputs": sorted(s.plan.outputs),
+            }
             for s in self.plan.steps
         ]
         self._put("lineage.json", self.plan.redactor.value({"pipeline": self.plan.pipeline, "steps": steps}))
@@ -55,7 +61,7 @@ class Journal:
     def _put(self, name: str, data: Any) -> None:
         staging = self.folder / f".{name}"
         staging.write_text(json.dumps(data, indent=2, default=str) + "\n", encoding="utf-8")
-        os.replace(staging, self.folder / name)
+        staging.replace(self.folder / name)
 
 
 def runs_folder(target: Path) -> Path:
@@ -72,8 +78,16 @@ def recorded_runs(target: Path) -> Iterator[dict[str, Any]]:
         try:
             yield json.loads((entry / "run.json").read_text(encoding="utf-8"))
         except (OSError, ValueError):
-            yield {"run_id": entry.name, "pipeline": None, "profile": None, "status": "unreadable",
-                   "started_at": None, "finished_at": None, "duration_ms": None, "steps": []}  # fmt: skip
+            yield {
+                "run_id": entry.name,
+                "pipeline": None,
+                "profile": None,
+                "status": "unreadable",
+                "started_at": None,
+                "finished_at": None,
+                "duration_ms": None,
+                "steps": [],
+            }
 
 
 def prune(target: Path, keep: int) -> list[str]:

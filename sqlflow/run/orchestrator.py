@@ -1,4 +1,4 @@
-"""Executing a plan: each step starts as soon as what it waits for has ended. Handed all it needs; finds nothing itself."""
+"""Executing a plan: each step starts as soon as what it waits for has ended. Handed all it needs."""
 
 from __future__ import annotations
 
@@ -80,7 +80,9 @@ class Orchestrator:
             return step.skip
         for other in sorted(self.plan.waits_for[step.id]):
             record = self.records[other]
-            if record.status == "failed" or (record.status == "skipped" and (record.reason or "").startswith("upstream")):
+            if record.status == "failed" or (
+                record.status == "skipped" and (record.reason or "").startswith("upstream")
+            ):
                 return f"upstream failed: {other}"
         return None
 

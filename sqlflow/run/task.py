@@ -28,7 +28,7 @@ from .record import StepRecord
 from .retry import attempted
 
 
-class SkippedByCondition(Exception):  # noqa: N818 - not an error: the step's `when` is false
+class SkippedByCondition(Exception):
     """A `when` over tables turned out false just before the step."""
 
 
@@ -64,8 +64,14 @@ class Task:
         except SQLFlowError as error:
             self._fail(error)
         except Exception as error:  # noqa: BLE001 - a plugin may raise anything; it fails its step and nothing else
-            self._fail(StepError(f"{type(error).__name__}: {error}", kind="internal", code="SF790",
-                                 hint=f"this is a bug in the {self.step.type_name} step or its connector; report it"))  # fmt: skip
+            self._fail(
+                StepError(
+                    f"{type(error).__name__}: {error}",
+                    kind="internal",
+                    code="SF790",
+                    hint=f"this is a bug in the {self.step.type_name} step or its connector; report it",
+                )
+            )
         finally:
             record.duration_ms = (time.perf_counter() - started) * 1000
             record.cpu_ms = (time.thread_time() - cpu) * 1000
@@ -80,9 +86,16 @@ class Task:
         if record.error:
             summary["error"] = dict(record.error)
         self.bus.send(
-            StepFinished, step=record.id, type=record.type, state=record.status, reason=record.reason,
-            duration_ms=record.duration_ms, attempts=record.attempts, rows=record.rows, summary=summary,
-        )  # fmt: skip
+            StepFinished,
+            step=record.id,
+            type=record.type,
+            state=record.status,
+            reason=record.reason,
+            duration_ms=record.duration_ms,
+            attempts=record.attempts,
+            rows=record.rows,
+            summary=summary,
+        )
 
     def interrupt(self) -> None:
         """Stop the running statement. May come between two statements, so it is repeated until the step ends."""
@@ -139,15 +152,22 @@ class Task:
         self.record.status = "failed"
         self.record.reason = masked.text(error.message.split("\n", 1)[0])
         self.record.error = {
-            "code": error.code or "SF700", "kind": getattr(error, "kind", "internal"),
-            "message": masked.text(error.message), "hint": masked.text(error.hint) if error.hint else None,
-        }  # fmt: skip
+            "code": error.code or "SF700",
+            "kind": getattr(error, "kind", "internal"),
+            "message": masked.text(error.message),
+            "hint": masked.text(error.hint) if error.hint else None,
+        }
 
     def _interrupted(self) -> None:
         if self.timed_out and self.step.timeout:
             limit = format_duration(self.step.timeout)
-            self._fail(StepError(f"timed out after {limit}; the query was interrupted and rolled back", code="SF704",
-                                 hint="raise timeout, or make the step smaller"))  # fmt: skip
+            self._fail(
+                StepError(
+                    f"timed out after {limit}; the query was interrupted and rolled back",
+                    code="SF704",
+                    hint="raise timeout, or make the step smaller",
+                )
+            )
         else:
             self.record.status, self.record.reason = "cancelled", "the run was stopped"
 

@@ -9,10 +9,19 @@ import contextlib
 import os
 import threading
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlflow.plan import Plan
-from sqlflow.sdk import Event, Observer, RunFinished, RunStarted, Session, StepFinished, StepRetried, StepStarted
+from sqlflow.sdk import (
+    Event,
+    Observer,
+    RunFinished,
+    RunStarted,
+    Session,
+    StepFinished,
+    StepRetried,
+    StepStarted,
+)
 
 _ASKING = ("OTEL_TRACES_EXPORTER", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 
@@ -35,9 +44,9 @@ def tracing(plan: Plan) -> Iterator[Any]:
     if exporter is None:
         yield Quiet()
         return
-    from opentelemetry.sdk.resources import Resource  # noqa: PLC0415 - only when asked for
-    from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
-    from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
     name = os.environ.get("OTEL_SERVICE_NAME", "sqlflow")
     provider = TracerProvider(resource=Resource.create({"service.name": name}))
@@ -50,20 +59,24 @@ def tracing(plan: Plan) -> Iterator[Any]:
 
 def _exporter() -> Any:
     """Return the exporter that the environment names; one that is not installed is an error told at once."""
-    from sqlflow.errors import PluginBroken  # noqa: PLC0415 - see above
+    from sqlflow.errors import PluginBroken
 
     name = os.environ.get("OTEL_TRACES_EXPORTER", "otlp")
     if name == "none":
         return None
     if name == "console":
-        import sys  # noqa: PLC0415
+        import sys
 
-        from opentelemetry.sdk.trace.export import ConsoleSpanExporter  # noqa: PLC0415
+        from opentelemetry.sdk.trace.export import ConsoleSpanExporter
 
         return ConsoleSpanExporter(out=sys.stderr)
-    from importlib.metadata import entry_points  # noqa: PLC0415
+    from importlib.metadata import entry_points
 
-    wanted = "otlp_proto_http" if name == "otlp" and "grpc" not in os.environ.get("OTEL_EXPORTER_OTLP_PROTOCOL", "") else name
+    wanted = (
+        "otlp_proto_http"
+        if name == "otlp" and "grpc" not in os.environ.get("OTEL_EXPORTER_OTLP_PROTOCOL", "")
+        else name
+    )
     for candidate in (wanted, name, "otlp_proto_grpc"):
         for entry in entry_points(group="opentelemetry_traces_exporter", name=candidate):
             return entry.load()()
@@ -88,7 +101,8 @@ class Tracer:
         """Follow one event."""
         if isinstance(event, RunStarted):
             self.run = self.tracer.start_span(
-                f"run {event.pipeline}", attributes={"sqlflow.run_id": event.run_id, "sqlflow.profile": event.profile or ""}
+                f"run {event.pipeline}",
+                attributes={"sqlflow.run_id": event.run_id, "sqlflow.profile": event.profile or ""},
             )
         elif isinstance(event, StepStarted):
             if event.step not in self.steps:
@@ -110,10 +124,10 @@ class Tracer:
 
     def wrap(self, session: Session) -> Session:
         """Return a session whose work shows as spans below the attempt."""
-        return TracedSession(session, self)  # type: ignore[return-value]
+        return TracedSession(session, self)
 
     def _child(self, name: str, parent: Any, attributes: dict[str, Any]) -> Any:
-        from opentelemetry.trace import set_span_in_context  # noqa: PLC0415 - see above
+        from opentelemetry.trace import set_span_in_context
 
         return self.tracer.start_span(name, context=set_span_in_context(parent), attributes=attributes)
 
@@ -121,7 +135,7 @@ class Tracer:
         if span is None:
             return
         if error is not None:
-            from opentelemetry.trace import Status, StatusCode  # noqa: PLC0415 - see above
+            from opentelemetry.trace import Status, StatusCode
 
             span.set_status(Status(StatusCode.ERROR, error))
         span.end()
@@ -130,7 +144,14 @@ class Tracer:
 class TracedSession:
     """A session that says what it does. Everything else is passed on."""
 
-    _SHOWN = {"stage": "read", "check": "query", "publish": "write", "rows": "read", "fetch": "query", "arrow": "query"}
+    _SHOWN: ClassVar[dict[str, str]] = {
+        "stage": "read",
+        "check": "query",
+        "publish": "write",
+        "rows": "read",
+        "fetch": "query",
+        "arrow": "query",
+    }
 
     def __init__(self, session: Session, tracer: Tracer) -> None:
         self._session = session

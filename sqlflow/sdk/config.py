@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import itertools
 import re
 import textwrap
 from collections.abc import Iterator, Mapping
@@ -190,14 +191,14 @@ def field_docs(model: type[BaseModel]) -> Mapping[str, str]:
     """Return the docstring below each field, parents included. Read from source only when somebody asks."""
     docs: dict[str, str] = {}
     for parent in reversed(model.__mro__):
-        if not (isinstance(parent, type) and issubclass(parent, BaseModel)) or parent is BaseModel:
+        if not issubclass(parent, BaseModel) or parent is BaseModel:
             continue
         try:
             tree = ast.parse(textwrap.dedent(inspect.getsource(parent)))
         except (OSError, TypeError, SyntaxError):  # a model made at run time has no source, hence no docs
             continue
         body = tree.body[0].body if isinstance(tree.body[0], ast.ClassDef) else []
-        for statement, following in zip(body, body[1:], strict=False):
+        for statement, following in itertools.pairwise(body):
             if (
                 isinstance(statement, ast.AnnAssign)
                 and isinstance(statement.target, ast.Name)

@@ -88,7 +88,7 @@ class StepFinished(Event):
     reason: str | None = None
     duration_ms: float = 0.0
     attempts: int = 0
-    rows: RowCounts = RowCounts()
+    rows: RowCounts = field(default_factory=RowCounts)
     summary: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -39,7 +39,7 @@ class Hooks:
         return ()
 
     @hookspec
-    def sqlflow_connectors(self) -> Sequence[type[Connector]]:
+    def sqlflow_connectors(self) -> Sequence[type[Connector[Any]]]:
         """Connectors, by the `connector` of a connection, source or target."""
         return ()
 

@@ -128,11 +128,20 @@ _WIDER: dict[str, frozenset[str]] = {
     "INTEGER": frozenset({"BIGINT", "HUGEINT", "DOUBLE"}),
     "BIGINT": frozenset({"HUGEINT"}),
     "UTINYINT": frozenset(
-        {"SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT", "FLOAT", "DOUBLE"}
+        {
+            "SMALLINT",
+            "INTEGER",
+            "BIGINT",
+            "HUGEINT",
+            "USMALLINT",
+            "UINTEGER",
+            "UBIGINT",
+            "UHUGEINT",
+            "FLOAT",
+            "DOUBLE",
+        }
     ),
-    "USMALLINT": frozenset(
-        {"INTEGER", "BIGINT", "HUGEINT", "UINTEGER", "UBIGINT", "UHUGEINT", "FLOAT", "DOUBLE"}
-    ),
+    "USMALLINT": frozenset({"INTEGER", "BIGINT", "HUGEINT", "UINTEGER", "UBIGINT", "UHUGEINT", "FLOAT", "DOUBLE"}),
     "UINTEGER": frozenset({"BIGINT", "HUGEINT", "UBIGINT", "UHUGEINT", "DOUBLE"}),
     "UBIGINT": frozenset({"HUGEINT", "UHUGEINT"}),
     "FLOAT": frozenset({"DOUBLE"}),

@@ -81,7 +81,7 @@ class StepPlan:
 class StepExecutionResult:
     """What a step did. A step that returns has committed."""
 
-    rows: RowCounts = RowCounts()
+    rows: RowCounts = field(default_factory=RowCounts)
     schema: TableSchema | None = None
     checks: tuple[CheckResult, ...] = ()
     outputs: tuple[str, ...] = ()

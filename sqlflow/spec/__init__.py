@@ -7,12 +7,12 @@ from .diagnosis import Diagnosis, Filled, interpolate, substitute, validate
 from .document import Document
 from .interpolation import Expression, Lookup, Resolved, as_text, is_interpolated, unescape
 from .model import (
-    ForEach,
     CheckOptions,
     Connection,
     Defaults,
     Envelope,
     FailurePolicy,
+    ForEach,
     Pipeline,
     Profile,
     Project,

@@ -31,7 +31,13 @@ class Diagnosis:
     unknown: dict[str, list[Mark]] = field(default_factory=dict)
 
     def add(
-        self, code: str, message: str, place: Node | Mark | None = None, hint: str | None = None, *, severity: Any = "error"
+        self,
+        code: str,
+        message: str,
+        place: Node | Mark | None = None,
+        hint: str | None = None,
+        *,
+        severity: Any = "error",
     ) -> None:
         """Note one problem at a node or mark."""
         mark = place if isinstance(place, Mark) or place is None else self.source.at(place)
@@ -45,7 +51,7 @@ class Diagnosis:
 
 @dataclass
 class Filled:
-    """Plain data with values in place of expressions; `texts` are paths filled from outside, `unknown` unfilled ones."""
+    """Plain data with values in place of expressions; `texts` were filled from outside, `unknown` not at all."""
 
     data: Any
     texts: set[Path_] = field(default_factory=set)
@@ -53,7 +59,10 @@ class Filled:
 
 
 def interpolate(
-    node: Node, lookup: Lookup | None, diagnosis: Diagnosis, role: Callable[[Path_], Role | None] = lambda _: None
+    node: Node,
+    lookup: Lookup | None,
+    diagnosis: Diagnosis,
+    role: Callable[[Path_], Role | None] = lambda _: None,
 ) -> Filled:
     """Return the data of a node with every `${...}` replaced. Without a lookup, text stays as it is."""
     filled = Filled(None)
@@ -62,7 +71,12 @@ def interpolate(
 
 
 def _interpolated(
-    node: Node, path: Path_, lookup: Lookup | None, diagnosis: Diagnosis, role: Callable[[Path_], Role | None], filled: Filled
+    node: Node,
+    path: Path_,
+    lookup: Lookup | None,
+    diagnosis: Diagnosis,
+    role: Callable[[Path_], Role | None],
+    filled: Filled,
 ) -> Any:
     if isinstance(node, Mapping):
         return {
@@ -71,7 +85,8 @@ def _interpolated(
         }
     if isinstance(node, Sequence):
         return [
-            _interpolated(item, (*path, index), lookup, diagnosis, role, filled) for index, item in enumerate(node.items)
+            _interpolated(item, (*path, index), lookup, diagnosis, role, filled)
+            for index, item in enumerate(node.items)
         ]
     if lookup is None or not isinstance(node.value, str) or not is_interpolated(node.value):
         return node.value
@@ -89,8 +104,12 @@ def substitute(node: Scalar, lookup: Lookup, diagnosis: Diagnosis, *, sql: bool 
     for expression in expressions(node.text):
         mark = diagnosis.source.within(node, expression.start)
         if isinstance(expression, BadExpression):
-            diagnosis.add("SF305", f"{expression.text} is not an expression: {expression.reason}", mark,
-                          "write $${ for a literal ${")  # fmt: skip
+            diagnosis.add(
+                "SF305",
+                f"{expression.text} is not an expression: {expression.reason}",
+                mark,
+                "write $${ for a literal ${",
+            )
             return Resolved(node.value, known=False)
         value = lookup.value(expression)
         if value is None:
@@ -99,11 +118,19 @@ def substitute(node: Scalar, lookup: Lookup, diagnosis: Diagnosis, *, sql: bool 
         elif not value.known:
             diagnosis.unknown.setdefault(f"{expression.kind}:{expression.name}", []).append(mark)
         if sql and expression.kind != "var":
-            diagnosis.add("SF306", f"${{{expression.kind}:...}} inside SQL", mark,
-                          "give it to a variable under vars and write $name")  # fmt: skip
+            diagnosis.add(
+                "SF306",
+                f"${{{expression.kind}:...}} inside SQL",
+                mark,
+                "give it to a variable under vars and write $name",
+            )
         elif sql and value.known and getattr(value, "typed", True) and not _is_identifier(expression, lookup):
-            diagnosis.add("SF306", f"${{{expression.name}}} would be spliced into SQL as text", mark,
-                          f"write ${expression.name}; only variables of type identifier may be spliced")  # fmt: skip
+            diagnosis.add(
+                "SF306",
+                f"${{{expression.name}}} would be spliced into SQL as text",
+                mark,
+                f"write ${expression.name}; only variables of type identifier may be spliced",
+            )
         values[expression.start] = value
     return fill(node.text, values)
 
@@ -140,29 +167,26 @@ def validate(
         diagnosis.add("SF203", f"{what} must be a mapping of keys, found {_describe(node)}", node, "write key: value")
         return None
     filled = data or interpolate(node, lookup, diagnosis, lambda path: role_of(model, path))
-    found = _errors(model, filled.data)
-    if isinstance(found, model):
-        return found
-    if filled.texts and (retried := _read_texts(filled, found)):
-        found = _errors(model, retried)
-        if isinstance(found, model):
-            return found
+    built, errors = _build(model, filled.data)
+    if errors and filled.texts and (retried := _read_texts(filled, errors)):
+        built, errors = _build(model, retried)
     known = set(model.model_fields) | set(extra_known)
-    for error in found:
+    for error in errors:
         path = tuple(error["loc"])
         if any(path[: len(unknown)] == unknown for unknown in filled.unknown):
             continue
         _note(error, path, node, diagnosis, what=what, known=known, model=model)
-    return None
+    return built
 
 
-def _errors(model: type[M], data: Any) -> M | list[Any]:
+def _build(model: type[M], data: Any) -> tuple[M | None, list[Any]]:
+    """Return the model, or what is wrong with the data."""
     try:
-        return model.model_validate_json(json.dumps(data), strict=True)
+        return model.model_validate_json(json.dumps(data), strict=True), []
     except ValidationError as error:
-        return error.errors(include_url=False, include_context=True)
+        return None, list(error.errors(include_url=False, include_context=True))
     except (ValueError, RecursionError) as error:  # integers beyond what JSON readers take
-        return [{"loc": (), "type": "value_error", "msg": str(error), "input": None}]
+        return None, [{"loc": (), "type": "value_error", "msg": str(error), "input": None}]
 
 
 def _read_texts(filled: Filled, errors: list[Any]) -> Any:
@@ -171,7 +195,7 @@ def _read_texts(filled: Filled, errors: list[Any]) -> Any:
     for error in errors:
         path = tuple(error["loc"])
         if path in filled.texts:
-            holder = filled.data
+            holder: Any = filled.data
             for part in path[:-1]:
                 holder = holder[part]
             holder[path[-1]] = resolve(holder[path[-1]])
@@ -198,7 +222,14 @@ _EXPECTED = {
 
 
 def _note(
-    error: Any, path: Path_, root: Node, diagnosis: Diagnosis, *, what: str, known: set[str], model: type[BaseModel]
+    error: Any,
+    path: Path_,
+    root: Node,
+    diagnosis: Diagnosis,
+    *,
+    what: str,
+    known: set[str],
+    model: type[BaseModel],
 ) -> None:
     kind = error["type"]
     node, key = find(root, path)
@@ -216,14 +247,19 @@ def _note(
     elif kind in ("literal_error", "enum"):
         choices = [c.strip("' ") for c in str(error["ctx"]["expected"]).replace(" or ", ", ").split(", ")]
         if path and path[-1] == "version":
-            diagnosis.add("SF204", f"version {_describe(node)} is not one that this SQLFlow reads", node, "write version: 1")
+            diagnosis.add(
+                "SF204",
+                f"version {_describe(node)} is not one that this SQLFlow reads",
+                node,
+                "write version: 1",
+            )
             return
-        diagnosis.add("SF203", f"{shown} of {what} cannot be {_describe(node)}", node,
-                      _choice_hint(node, choices))  # fmt: skip
+        diagnosis.add("SF203", f"{shown} of {what} cannot be {_describe(node)}", node, _choice_hint(node, choices))
     elif expected := _EXPECTED.get(kind):
         quoted = " (a quoted number is text)" if isinstance(node, Scalar) and node.style in ("'", '"') else ""
-        diagnosis.add("SF203", f"{shown or what} must be {expected}, found {_describe(node)}{quoted}", node,
-                      f"write {expected}")  # fmt: skip
+        diagnosis.add(
+            "SF203", f"{shown or what} must be {expected}, found {_describe(node)}{quoted}", node, f"write {expected}"
+        )
     else:
         message = str(error["msg"]).removeprefix("Value error, ").removeprefix("Assertion failed, ")
         place = key if key is not None and "Extra" in message else node
@@ -246,7 +282,7 @@ def _pattern_hint(kind: str, path: Path_) -> str | None:
 
 def _keys_at(model: type[BaseModel], path: Path_) -> set[str]:
     """Return the keys that a nested model knows."""
-    from typing import get_args  # noqa: PLC0415 - only when something is misspelt
+    from typing import get_args
 
     current: Any = model
     for part in path:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from sqlflow.sdk import ConfigModel, Duration
+from sqlflow.sdk import ConfigModel, Duration, Expression
 
 NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_-]*$"
 VARIABLE_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*$"
@@ -73,9 +73,7 @@ def _plain_values(variable: Variable) -> Variable:
 
 Variables = dict[
     VariableName,
-    Annotated[
-        Variable, BeforeValidator(_variable), AfterValidator(_plain_values), WithJsonSchema(_VARIABLE_SCHEMA)
-    ],
+    Annotated[Variable, BeforeValidator(_variable), AfterValidator(_plain_values), WithJsonSchema(_VARIABLE_SCHEMA)],
 ]
 
 
@@ -197,7 +195,7 @@ class Envelope(ConfigModel):
     depends_on: list[str] = Field(default_factory=list)
     """Steps that must end first, beyond those whose tables this one reads."""
 
-    when: str | None = None
+    when: Expression | None = None
     """SQL boolean; the step is skipped unless it is true."""
 
     for_each: ForEach | None = None
@@ -228,7 +226,7 @@ class CheckOptions(ConfigModel):
     scope: Literal["batch", "target"] | None = None
     """Whether it holds on the batch before anything is written, or on the target before the commit."""
 
-    where: str | None = None
+    where: Expression | None = None
     """SQL condition; only rows that meet it are looked at."""
 
     max_failures: int = Field(default=0, ge=0)

@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml.cyaml import CParser
+from ruamel.yaml.cyaml import CParser  # type: ignore[attr-defined]
 from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.reader import ReaderError
 
@@ -84,9 +84,7 @@ class Source:
         if node.style in ("|", ">"):
             before = node.text[:offset]
             row = before.count("\n")
-            first = next(
-                (i for i in range(node.line + 1, len(self.lines)) if self.lines[i].strip()), node.line + 1
-            )
+            first = next((i for i in range(node.line + 1, len(self.lines)) if self.lines[i].strip()), node.line + 1)
             indent = len(self.lines[first]) - len(self.lines[first].lstrip()) if first < len(self.lines) else 0
             indent -= len(node.text.lstrip("\n")) - len(node.text.lstrip("\n").lstrip(" "))
             return self.mark(node.line + 1 + row, max(indent, 0) + offset - (before.rfind("\n") + 1))
@@ -133,9 +131,13 @@ def read_source(path: Path, shown: str) -> tuple[Source | None, list[Problem]]:
         before = data[: error.start]
         mark = Mark(shown, before.count(b"\n") + 1, error.start - (before.rfind(b"\n") + 1) + 1)
         return None, [
-            Problem("SF102", f"not UTF-8 text: byte 0x{data[error.start]:02x} cannot be read", mark,
-                    "save the file as UTF-8")
-        ]  # fmt: skip
+            Problem(
+                "SF102",
+                f"not UTF-8 text: byte 0x{data[error.start]:02x} cannot be read",
+                mark,
+                "save the file as UTF-8",
+            )
+        ]
 
 
 def parse(source: Source) -> tuple[Node | None, list[Problem]]:
@@ -180,8 +182,12 @@ class _Builder:
                 if documents == 1:
                     root = node
                 elif documents == 2:  # noqa: PLR2004 - told once, at the second
-                    self.problem("SF105", "a second YAML document in one file", event.start_mark,
-                                 "put each document into a file of its own")  # fmt: skip
+                    self.problem(
+                        "SF105",
+                        "a second YAML document in one file",
+                        event.start_mark,
+                        "put each document into a file of its own",
+                    )
         return root
 
     def node(self, event: Any, kind: str) -> Node:
@@ -241,9 +247,14 @@ class _Builder:
             if key.text in mapping.values:
                 first = self.source.at(mapping.keys[key.text])
                 self.problems.append(
-                    Problem("SF104", f"duplicate key {key.text!r}; it is also on line {first.line}",
-                            self.source.at(key), "keep one of them", related=(first,))
-                )  # fmt: skip
+                    Problem(
+                        "SF104",
+                        f"duplicate key {key.text!r}; it is also on line {first.line}",
+                        self.source.at(key),
+                        "keep one of them",
+                        related=(first,),
+                    )
+                )
                 continue
             mapping.keys[key.text] = key
             mapping.values[key.text] = value
@@ -259,7 +270,12 @@ class _Builder:
         if isinstance(last, Scalar) and last.text.count("(") > last.text.count(")"):
             fixed = f"{last.text},{key.text.strip()}"
             self.problems.append(
-                Problem("SF107", f"YAML cuts {fixed} at the comma", self.source.at(last), f'write {name}: "{fixed}"')
+                Problem(
+                    "SF107",
+                    f"YAML cuts {fixed} at the comma",
+                    self.source.at(last),
+                    f'write {name}: "{fixed}"',
+                )
             )
             last.text = last.value = fixed
             return True
@@ -287,13 +303,13 @@ def _syntax_problem(source: Source, error: MarkedYAMLError) -> Problem:
         why = "starts with a quote" if value[0] in "'\"" else "holds ': '"
         head = found["head"].strip()
         return Problem(
-            "SF107", f"YAML cannot read this text as it stands: it {why}",
-            source.mark(line, len(found["head"])), f"write it as a block:\n{head} |\n  {value}",
-        )  # fmt: skip
-    if "\t" in shown[: column + 1]:
-        return Problem(
-            "SF108", "a tab in the indentation", source.mark(line, shown.index("\t")), "indent with spaces"
+            "SF107",
+            f"YAML cannot read this text as it stands: it {why}",
+            source.mark(line, len(found["head"])),
+            f"write it as a block:\n{head} |\n  {value}",
         )
+    if "\t" in shown[: column + 1]:
+        return Problem("SF108", "a tab in the indentation", source.mark(line, shown.index("\t")), "indent with spaces")
     reason = error.problem or "syntax error"
     context = f" {error.context}" if error.context else ""
     hint = "check indentation, brackets and quotes here and on the line above"

@@ -163,8 +163,8 @@ def _parameters(sql: str, names: frozenset[str]) -> Iterator[Reference]:
 
 
 def _from_sqlglot(sql: str, parameters: frozenset[str], *, select: bool = False) -> References:
-    import sqlglot  # noqa: PLC0415 - start-up: only for statements that DuckDB does not serialise
-    from sqlglot import exp  # noqa: PLC0415
+    import sqlglot
+    from sqlglot import exp
 
     logging.getLogger("sqlglot").setLevel(logging.ERROR)  # it warns about statements that it keeps as text
     found = References(parameters=list(_parameters(sql, parameters)))
@@ -173,7 +173,7 @@ def _from_sqlglot(sql: str, parameters: frozenset[str], *, select: bool = False)
     except sqlglot.errors.SqlglotError:
         found.hidden.append(Reference("this statement", 0))
         return found
-    if tree is None or isinstance(tree, exp.Command):
+    if isinstance(tree, exp.Command):
         found.hidden.append(Reference("this statement", 0))
         return found
     written = None if select else _written(tree)
@@ -195,7 +195,7 @@ def _from_sqlglot(sql: str, parameters: frozenset[str], *, select: bool = False)
 
 
 def _written(tree: Any) -> Any:
-    from sqlglot import exp  # noqa: PLC0415 - see above
+    from sqlglot import exp
 
     if isinstance(tree, exp.Create) and tree.kind == "INDEX":
         return tree.find(exp.Table)

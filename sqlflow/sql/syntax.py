@@ -24,7 +24,7 @@ class SqlSyntaxError(ValueError):
 
 def connection() -> Any:
     """Return this thread's private in-memory database, used for parsing and for conditions without tables."""
-    import duckdb  # noqa: PLC0415 - start-up: only when SQL is met
+    import duckdb
 
     if not hasattr(_local, "connection"):
         _local.connection = duckdb.connect(":memory:", config={"threads": "1"})
@@ -39,7 +39,7 @@ def select_tree(sql: str) -> dict[str, Any] | None:
         SqlSyntaxError: the text does not parse.
 
     """
-    import duckdb  # noqa: PLC0415 - see above
+    import duckdb
 
     try:
         answer = connection().execute("SELECT json_serialize_sql(?)", [sql]).fetchall()[0][0]
@@ -64,7 +64,7 @@ def split(sql: str) -> list[tuple[str, int, str, frozenset[str]]]:
         SqlSyntaxError: the text does not parse.
 
     """
-    import duckdb  # noqa: PLC0415 - see above
+    import duckdb
 
     try:
         statements = duckdb.extract_statements(sql)

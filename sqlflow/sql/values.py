@@ -27,7 +27,7 @@ def holds(expression: str, values: Mapping[str, Any]) -> bool:
         ValueError: the expression does not evaluate to a boolean; the message is the database's own.
 
     """
-    import duckdb  # noqa: PLC0415 - start-up: only when a condition is met
+    import duckdb
 
     try:
         answer = connection().execute(f"SELECT ({expression}\n)", dict(values)).fetchall()[0][0]

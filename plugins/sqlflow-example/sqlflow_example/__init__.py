@@ -4,8 +4,6 @@ Copy it, rename it, keep what you need. Three rules: import nothing but `sqlflow
 drivers inside the methods that use them, and give every option a docstring, which is its documentation.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date
@@ -43,7 +41,7 @@ from sqlflow.sdk import (
 if TYPE_CHECKING:
     import pyarrow as pa
 
-BATCH = 10_000  # days
+EPOCH = date(1970, 1, 1).toordinal()
 
 
 class CalendarRead(ConfigModel):
@@ -62,35 +60,29 @@ class Calendar(Connector[NoOptions]):
     name = "calendar"
     ReadOptions = CalendarRead
 
-    def missing(self, config: Any, options: CalendarRead, folder: Path) -> Iterator[Finding]:  # noqa: ARG002
+    def missing(self, config: Any, options: CalendarRead, folder: Path) -> Iterator[Finding]:
         """Tell, before anything runs, when the range holds no day."""
         if options.end < options.start:
             yield Finding("end", f"end {options.end} is before start {options.start}", "swap the two dates")
 
     def read(self, request: ReadRequest) -> ArrowStream:
-        """Stream the days; they are made while somebody takes them."""
+        """Hand out a stream; the days are made when somebody takes it."""
         return ArrowStream(lambda: _days(request.options))
 
-    def test(self, config: NoOptions, folder: Path) -> ConnectionReport:  # noqa: ARG002
+    def test(self, config: NoOptions, folder: Path) -> ConnectionReport:
         """Answer that there is nothing to reach."""
         return ConnectionReport(ok=True, message="days are computed here")
 
 
-def _days(options: CalendarRead) -> pa.RecordBatchReader:
-    import pyarrow as pa  # noqa: PLC0415 - heavy: only a run that reads a calendar pays for it
+def _days(options: CalendarRead) -> "pa.RecordBatchReader":
+    import pyarrow as pa
+    import pyarrow.compute as pc
 
-    first, last = options.start.toordinal(), options.end.toordinal()
-    fields = [("day", pa.date32()), ("year", pa.int32()), ("month", pa.int32())]
-    schema = pa.schema([*fields, ("weekday", pa.int32()), ("is_weekend", pa.bool_())])
-
-    def batches() -> Iterator[pa.RecordBatch]:
-        for begin in range(first, last + 1, BATCH):
-            days = [date.fromordinal(n) for n in range(begin, min(begin + BATCH, last + 1))]
-            weekdays = [day.isoweekday() for day in days]  # Monday is 1
-            columns = [days, [d.year for d in days], [d.month for d in days], weekdays, [w > 5 for w in weekdays]]  # noqa: PLR2004
-            yield pa.record_batch([pa.array(c, f.type) for c, f in zip(columns, schema, strict=True)], schema=schema)
-
-    return pa.RecordBatchReader.from_batches(schema, batches())
+    numbers = range(options.start.toordinal() - EPOCH, options.end.toordinal() - EPOCH + 1)
+    day = pa.array(numbers, pa.int32()).cast(pa.date32())
+    weekday = pc.day_of_week(day, count_from_zero=False)  # Monday is 1
+    columns = {"day": day, "year": pc.year(day), "month": pc.month(day)}
+    return pa.table({**columns, "weekday": weekday, "is_weekend": pc.greater(weekday, 5)}).to_reader()
 
 
 class CopyTableConfig(ConfigModel):
@@ -114,7 +106,7 @@ class CopyTable(StepType):
     check_scopes = frozenset({"target"})
 
     def plan(self, given: StepInput, folder: Path) -> StepPlan:
-        """Say how the target is written; which tables are read and written stands in the types of the fields."""
+        """Add the mode to what core reads off the types of the fields: the tables read and written."""
         return replace(super().plan(given, folder), mode="replace")
 
     def execute(self, given: StepInput, context: StepContext) -> StepExecutionResult:
@@ -145,9 +137,10 @@ class Matches(CheckKind):
     Config = MatchesConfig
     scope = "batch"
 
-    def compile(self, config: MatchesConfig, relation: str) -> RowTest:  # noqa: ARG002
+    def compile(self, config: MatchesConfig, relation: str) -> RowTest:
         """Find the rows that do not match, and show their column first."""
-        return RowTest(f"NOT regexp_full_match({quote(config.column)}, {literal(config.pattern)})", (config.column,))
+        fails = f"NOT regexp_full_match({quote(config.column)}, {literal(config.pattern)})"
+        return RowTest(fails, shows=(config.column,))
 
 
 @udf

@@ -75,7 +75,9 @@ def align(session: DuckDbSession, write: TableWrite) -> Alignment:
     complaints += _missing_required(target, batch)
     if complaints:
         raise SchemaChanged(
-            f"the batch does not fit {write.target}: " + "; ".join(complaints), hint=_hint(complaints), code="SF721"
+            f"the batch does not fit {write.target}: " + "; ".join(complaints),
+            hint=_hint(complaints),
+            code="SF721",
         )
     return Alignment(tuple(names), frozenset(n.lower() for n in batch.names), batch.names, write.key, tuple(statements))
 

@@ -62,7 +62,9 @@ def _scan(
             outer.append(f"count(*) FILTER (sqlflow_fails_{position}), count(*) FILTER (sqlflow_looks_{position})")
         else:
             inner.append(f"({where}) AS sqlflow_looks_{position}")
-            outer.append(f"{test.measure} FILTER (sqlflow_looks_{position}), count(*) FILTER (sqlflow_looks_{position})")
+            outer.append(
+                f"{test.measure} FILTER (sqlflow_looks_{position}), count(*) FILTER (sqlflow_looks_{position})"
+            )
     sql = f"SELECT {', '.join(outer)} FROM (SELECT {', '.join(inner)} FROM {relation})"
     try:
         row = session.execute(sql, parameters)[0]
@@ -75,8 +77,9 @@ def _scan(
             found[position] = _row_result(session, relation, check, test, value, total)
         else:
             complaint = test.complaint(value)
-            found[position] = CheckResult(check.name, check.kind.name, check.severity, complaint is None,
-                                          None, total, complaint or "")  # fmt: skip
+            found[position] = CheckResult(
+                check.name, check.kind.name, check.severity, complaint is None, None, total, complaint or ""
+            )
     return found
 
 
@@ -88,8 +91,16 @@ def _row_result(
     if failures:
         where = f"({check.where}) AND ({test.fails})" if check.where else test.fails
         sample = _sample(session, f"SELECT * FROM {relation} WHERE {where}", check.parameters)
-    return CheckResult(check.name, check.kind.name, check.severity, passed, failures, total,
-                       _message(failures, total, sample, test.shows) if failures else "", sample)  # fmt: skip
+    return CheckResult(
+        check.name,
+        check.kind.name,
+        check.severity,
+        passed,
+        failures,
+        total,
+        _message(failures, total, sample, test.shows) if failures else "",
+        sample,
+    )
 
 
 def _query(session: DuckDbSession, check: Check, test: QueryTest) -> CheckResult:
@@ -99,15 +110,25 @@ def _query(session: DuckDbSession, check: Check, test: QueryTest) -> CheckResult
         raise _broken([check], error) from error
     sample = _sample(session, test.sql, check.parameters) if failures else ()
     passed = failures <= check.max_failures
-    return CheckResult(check.name, check.kind.name, check.severity, passed, failures, None,
-                       _message(failures, None, sample, ()) if failures else "", sample)  # fmt: skip
+    return CheckResult(
+        check.name,
+        check.kind.name,
+        check.severity,
+        passed,
+        failures,
+        None,
+        _message(failures, None, sample, ()) if failures else "",
+        sample,
+    )
 
 
 def _sample(session: DuckDbSession, sql: str, parameters: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
     relation = f"({sql}\n)"
     schema = session.schema_of(relation, parameters)
     rows = session.execute(
-        "SELECT " + ", ".join(f"CAST({quote(n)} AS VARCHAR)" for n in schema.names) + f" FROM {relation} LIMIT {SAMPLE}",
+        "SELECT "
+        + ", ".join(f"CAST({quote(n)} AS VARCHAR)" for n in schema.names)
+        + f" FROM {relation} LIMIT {SAMPLE}",
         parameters,
     )
     names = [n for n in schema.names if not n.startswith("sqlflow_")]

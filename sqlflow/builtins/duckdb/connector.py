@@ -88,9 +88,11 @@ class DuckDbConnector(Connector[DuckDbFile]):
         path = literal(str(request.folder / request.config.path))
         sql = options.query or f"SELECT * FROM {quote(_READ_AS)}.{quote_name(options.table or '')}"
         return Select(
-            "duckdb", sql, setup=(f"ATTACH {path} AS {quote(_READ_AS)} (READ_ONLY)",),
+            "duckdb",
+            sql,
+            setup=(f"ATTACH {path} AS {quote(_READ_AS)} (READ_ONLY)",),
             teardown=(f"DETACH {quote(_READ_AS)}",),
-        )  # fmt: skip
+        )
 
     def write(self, request: WriteRequest, rows: Rows) -> WriteResult:
         """Stage the rows in the other file and publish them there."""
@@ -105,7 +107,9 @@ class DuckDbConnector(Connector[DuckDbFile]):
             session.prepare([split_name(table)[-2]] if "." in table else [])
             if token.step in session.committed(run):
                 return WriteResult(0, places=(f"{request.config.path}:{table} (already committed)",))
-            staged = session.stage(ArrowStream(rows.batches), target=table, token=token, replacing=request.mode == "replace")
+            staged = session.stage(
+                ArrowStream(rows.batches), target=table, token=token, replacing=request.mode == "replace"
+            )
             write = TableWrite(table, staged, request.mode, tuple(request.key))  # type: ignore[arg-type]
             done = session.publish(Commit(token, write, table))
             return WriteResult(done.rows.read, places=(f"{request.config.path}:{table}",))
@@ -118,7 +122,9 @@ class DuckDbConnector(Connector[DuckDbFile]):
         if not path.is_file():
             return ConnectionReport(ok=False, message=f"file not found: {path}")
         try:
-            session = DuckDbEngine().open(DuckDbConfig(), Opening(StorageLocation(path, exists=True), folder, read_only=True))
+            session = DuckDbEngine().open(
+                DuckDbConfig(), Opening(StorageLocation(path, exists=True), folder, read_only=True)
+            )
         except SQLFlowError as error:
             return ConnectionReport(ok=False, message=error.message)
         try:

@@ -84,8 +84,10 @@ def _make_folder(folder: Path) -> None:
     except OSError as error:
         raise StepError(
             f"cannot make the folder of the warehouse {folder}: {error.strerror}",
-            hint="check its permissions, or name another path under the profile's storage", code="SF713", kind="permission",
-        ) from error  # fmt: skip
+            hint="check its permissions, or name another path under the profile's storage",
+            code="SF713",
+            kind="permission",
+        ) from error
 
 
 def _cannot_open(error: Exception, path: Path | None) -> SQLFlowError:
@@ -94,9 +96,17 @@ def _cannot_open(error: Exception, path: Path | None) -> SQLFlowError:
         message = f"{path} is open in another process (PID {found.pid})"
         return WarehouseLocked(message, pid=found.pid, hint=found.hint)
     if "not a valid DuckDB database file" in str(error):
-        return StepError(f"{path} is not a DuckDB database", hint="name another path under the profile's storage",
-                         code="SF716", kind="bad_data")  # fmt: skip
+        return StepError(
+            f"{path} is not a DuckDB database",
+            hint="name another path under the profile's storage",
+            code="SF716",
+            kind="bad_data",
+        )
     if "already attached" in str(error) or "different configuration" in str(error):
         return WarehouseLocked(f"{path} is already open in this process", hint="close the result that holds it open")
-    return StepError(f"cannot open the warehouse {path}: {found.message if hasattr(found, 'message') else found}",
-                     hint=found.hint or "check the profile's storage and engine", code="SF716", kind="internal")  # fmt: skip
+    return StepError(
+        f"cannot open the warehouse {path}: {found.message if hasattr(found, 'message') else found}",
+        hint=found.hint or "check the profile's storage and engine",
+        code="SF716",
+        kind="internal",
+    )

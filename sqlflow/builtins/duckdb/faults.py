@@ -13,7 +13,7 @@ _LOCK = re.compile(r"Could not set lock on file .*?\(PID (\d+)\)", re.DOTALL)
 _TABLE = re.compile(r"(?:Table|View|Catalog) with name (\S+) does not exist")
 _FUNCTION = re.compile(r"(?:Scalar|Table|Aggregate)?\s*Function with name (\S+) does not exist", re.IGNORECASE)
 _COLUMN = re.compile(r'Referenced column "(.+?)" (?:not found|was not found)')
-_CANDIDATES = re.compile(r'Candidate bindings: (.+)')
+_CANDIDATES = re.compile(r"Candidate bindings: (.+)")
 _SUGGESTION = re.compile(r'Did you mean "(.+?)"')
 
 
@@ -41,19 +41,30 @@ def fault(error: Exception) -> SQLFlowError:
     if locked := _LOCK.search(text):
         pid = int(locked[1])
         return WarehouseLocked(
-            f"the warehouse is open in another process (PID {pid})", pid=pid,
+            f"the warehouse is open in another process (PID {pid})",
+            pid=pid,
             hint=f"wait for it to end, or stop it (kill {pid}); DuckDB lets one process write a file at a time",
-        )  # fmt: skip
+        )
     if isinstance(error, duckdb.TransactionException):
         return TransientError(f"another step changed the same rows: {message}", code="SF715")
     if isinstance(error, duckdb.OutOfMemoryException):
-        return StepError(message, hint="raise memory_limit on the profile's engine, or give temp_directory more room",
-                         code="SF714", kind="internal")  # fmt: skip
+        return StepError(
+            message,
+            hint="raise memory_limit on the profile's engine, or give temp_directory more room",
+            code="SF714",
+            kind="internal",
+        )
     if "No space left" in text or "Disk quota" in text:
-        return StepError(f"the disk is full: {message}", hint="free some space and run again; nothing was half-written",
-                         code="SF713", kind="permission")  # fmt: skip
+        return StepError(
+            f"the disk is full: {message}",
+            hint="free some space and run again; nothing was half-written",
+            code="SF713",
+            kind="permission",
+        )
     if "Read-only file system" in text or "Permission denied" in text or "read-only mode" in text:
-        return StepError(message, hint="check the permissions of the file and its folder", code="SF713", kind="permission")
+        return StepError(
+            message, hint="check the permissions of the file and its folder", code="SF713", kind="permission"
+        )
     return _named(error, message)
 
 
@@ -64,18 +75,36 @@ def _named(error: Exception, message: str) -> StepError:
     if found := _TABLE.search(message):
         suggestion = _SUGGESTION.search(message)
         hint = f"did you mean {suggestion[1]!r}?" if suggestion else "no step writes it and it is not in the warehouse"
-        return StepError(f"table {found[1]} does not exist{_excerpt(message)}", hint=hint, code="SF708", kind="not_found")
+        return StepError(
+            f"table {found[1]} does not exist{_excerpt(message)}", hint=hint, code="SF708", kind="not_found"
+        )
     if found := _FUNCTION.search(message):
         suggestion = _SUGGESTION.search(message)
-        hint = f"did you mean {suggestion[1]!r}?" if suggestion else "functions come from plugins and the project's udfs/"
-        return StepError(f"function {found[1]} does not exist{_excerpt(message)}", hint=hint, code="SF709", kind="not_found")
+        hint = (
+            f"did you mean {suggestion[1]!r}?" if suggestion else "functions come from plugins and the project's udfs/"
+        )
+        return StepError(
+            f"function {found[1]} does not exist{_excerpt(message)}",
+            hint=hint,
+            code="SF709",
+            kind="not_found",
+        )
     if found := _COLUMN.search(message):
         listed = _CANDIDATES.search(message)
         names = re.findall(r'"([^"]+)"', listed[1]) if listed else []
         hint = did_you_mean(found[1], names, noun="column") if names else "check the columns of the tables it reads"
-        return StepError(f"column {found[1]!r} does not exist{_excerpt(message)}", hint=hint, code="SF709", kind="not_found")
+        return StepError(
+            f"column {found[1]!r} does not exist{_excerpt(message)}",
+            hint=hint,
+            code="SF709",
+            kind="not_found",
+        )
     if isinstance(error, duckdb.ConstraintException):
-        return StepError(message.split("\n")[0], hint="the target keeps its old rows; mend the rows or the constraint", code="SF712")
+        return StepError(
+            message.split("\n", maxsplit=1)[0],
+            hint="the target keeps its old rows; mend the rows or the constraint",
+            code="SF712",
+        )
     if isinstance(error, duckdb.ConversionException):
         return StepError(message, hint="cast it in the SQL, or declare the type under columns", code="SF710")
     if isinstance(error, (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException)):

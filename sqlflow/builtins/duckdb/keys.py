@@ -26,8 +26,9 @@ def check_keys(session: DuckDbSession, write: TableWrite) -> None:
         if write.staged.schema.get(column) is None:
             raise StepError(
                 f"key column {column!r} is not in the batch for {write.target}",
-                hint=did_you_mean(column, write.staged.schema.names, noun="column"), code="SF705",
-            )  # fmt: skip
+                hint=did_you_mean(column, write.staged.schema.names, noun="column"),
+                code="SF705",
+            )
     unique = write.mode in ("merge", "append") and write.on_duplicate == "error"
     keys = columns_list(write.key)
     counted = ", ".join(f"count(*) - count({quote(c)})" for c in write.key)
@@ -36,19 +37,22 @@ def check_keys(session: DuckDbSession, write: TableWrite) -> None:
         if count:
             raise StepError(
                 f"key column {column!r} is NULL in {count} rows of the batch for {write.target}",
-                hint="a key identifies a row; filter these rows in the source or choose another key", code="SF706",
-            )  # fmt: skip
+                hint="a key identifies a row; filter these rows in the source or choose another key",
+                code="SF706",
+            )
     if not unique:
         return
     found = session.execute(f"SELECT {keys}, count(*) FROM {batch} GROUP BY ALL HAVING count(*) > 1 LIMIT {SAMPLE}")
     if found:
         shown = "; ".join(
-            ", ".join(f"{c} = {v!r}" for c, v in zip(write.key, row, strict=False)) + f" ({row[-1]} rows)" for row in found
+            ", ".join(f"{c} = {v!r}" for c, v in zip(write.key, row, strict=False)) + f" ({row[-1]} rows)"
+            for row in found
         )
         raise StepError(
             f"duplicate keys in the batch for {write.target}: {shown}",
-            hint="write on_duplicate: first or last with order_by: [column], or make the key wider", code="SF705",
-        )  # fmt: skip
+            hint="write on_duplicate: first or last with order_by: [column], or make the key wider",
+            code="SF705",
+        )
 
 
 def deduplicated(write: TableWrite) -> str:

@@ -14,7 +14,6 @@ from sqlflow.sdk import (
     ScriptWrite,
     StepError,
     TableWrite,
-    Token,
     ViewWrite,
     columns_list,
     key_match,
@@ -57,7 +56,7 @@ def read_only(rows: int | None) -> RowCounts:
     return RowCounts(read=rows)
 
 
-def prepare(session: DuckDbSession, write: TableWrite | ViewWrite | ScriptWrite, token: Token) -> Publication:
+def prepare(session: DuckDbSession, write: TableWrite | ViewWrite | ScriptWrite) -> Publication:
     """Look at the target and choose the way to write it."""
     if isinstance(write, ScriptWrite):
         return Publication(lambda session: _script(session, write))
@@ -69,8 +68,9 @@ def prepare(session: DuckDbSession, write: TableWrite | ViewWrite | ScriptWrite,
     if entry is not None and entry.kind == "view" and write.mode != "replace":
         raise StepError(
             f"{write.target} is a view, and mode {write.mode} needs a table",
-            hint="drop the view, or write mode: replace", code="SF719",
-        )  # fmt: skip
+            hint="drop the view, or write mode: replace",
+            code="SF719",
+        )
     if write.mode == "replace":
         _refuse_foreign(session, write.target, entry, adopt=write.adopt)
         return Publication(lambda session: _replace(session, write, entry), indexes)
@@ -88,13 +88,17 @@ def _refuse_foreign(session: DuckDbSession, target: str, entry: Entry | None, *,
     if entry is not None and not adopt and not session.warehouse.owned(target):
         raise StepError(
             f"{target} exists and was not made by SQLFlow; replacing it would lose its rows",
-            hint="write adopt: true to take it over, or another target", code="SF718",
-        )  # fmt: skip
+            hint="write adopt: true to take it over, or another target",
+            code="SF718",
+        )
 
 
 def _replace(session: DuckDbSession, write: TableWrite, entry: Entry | None) -> Done:
     target, staged = quoted(write.target), write.staged
-    batch, parameters = staged.relation, staged.source.parameters if staged.source and not staged.materialized else {}
+    batch, parameters = (
+        staged.relation,
+        staged.source.parameters if staged.source and not staged.materialized else {},
+    )
     if write.on_duplicate != "error":
         batch = f"({deduplicated(write)})"
     if entry is not None:
@@ -120,8 +124,9 @@ def _require(session: DuckDbSession, target: str, column: str) -> None:
     if nulls:
         raise StepError(
             f"column {column!r} of {target} is declared not null, and {nulls} rows hold NULL",
-            hint="mend the source, filter the rows, or drop `not null` from columns", code="SF712",
-        )  # fmt: skip
+            hint="mend the source, filter the rows, or drop `not null` from columns",
+            code="SF712",
+        )
     session.execute(f"ALTER TABLE {quoted(target)} ALTER {quote(column)} SET NOT NULL")
 
 
@@ -142,14 +147,16 @@ def _append(session: DuckDbSession, write: TableWrite, alignment: Alignment) -> 
         target = quoted(write.target)
         known = f"EXISTS (SELECT 1 FROM {target} t WHERE {key_match(write.key, 't', 's')})"
         differing = alignment.difference("s", "t")
-        changed = session.execute(
-            f"SELECT count(*) FROM {batch} s JOIN {target} t ON {key_match(write.key, 't', 's')} WHERE {differing}"
-        )[0][0] if differing else 0  # fmt: skip
+        changed = (
+            session.execute(
+                f"SELECT count(*) FROM {batch} s JOIN {target} t ON {key_match(write.key, 't', 's')} WHERE {differing}"
+            )[0][0]
+            if differing
+            else 0
+        )
         if changed:
-            warnings = (
-                f"{changed} rows have a key that is in {write.target} already but other values; append keeps the old "
-                "ones. Write mode: merge to update them",
-            )
+            told = f"{changed} rows have a key that is in {write.target} already but other values"
+            warnings = (f"{told}; append keeps the old ones. Write mode: merge to update them",)
         batch = f"(SELECT s.* FROM {batch} s WHERE NOT {known})"
     inserted = _insert(session, write.target, batch, alignment, parameters)
     read = staged.rows if staged.rows is not None else inserted
@@ -169,8 +176,8 @@ def _merge(session: DuckDbSession, write: TableWrite, alignment: Alignment) -> D
         if carried:  # columns that this batch never brings keep the values that matched rows have
             extra = ", " + columns_list(carried, prefix="t.")
             session.execute(
-                f"CREATE OR REPLACE TEMP TABLE sqlflow_merge AS SELECT s.*{extra} FROM {batch} s JOIN {target} t ON {match}"
-                f" WHERE {differing}"
+                f"CREATE OR REPLACE TEMP TABLE sqlflow_merge AS SELECT s.*{extra} "
+                f"FROM {batch} s JOIN {target} t ON {match} WHERE {differing}"
             )
             updated = _count(session, f"DELETE FROM {target} t USING sqlflow_merge s WHERE {match}")
             _insert(session, write.target, "sqlflow_merge", alignment, {}, carried)
@@ -194,7 +201,12 @@ def _delete_insert(session: DuckDbSession, write: TableWrite, alignment: Alignme
 
 
 def _insert(
-    session: DuckDbSession, target: str, batch: str, alignment: Alignment, parameters: object, carried: list[str] | None = None
+    session: DuckDbSession,
+    target: str,
+    batch: str,
+    alignment: Alignment,
+    parameters: object,
+    carried: list[str] | None = None,
 ) -> int:
     names = columns_list([*alignment.insert_names, *(carried or [])])
     return _count(session, f"INSERT INTO {quoted(target)} ({names}) SELECT {names} FROM {batch}", parameters)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from sqlflow.sdk import (
     ArrowStream,
@@ -64,11 +64,14 @@ class DuckDbSession:
         """Make a Python function callable from SQL."""
         with translated():
             self.warehouse.root.create_function(
-                function.name, function.function, list(function.parameters), function.returns,
+                function.name,
+                function.function,
+                list(function.parameters),
+                function.returns,
                 type="arrow" if function.arrow else "native",
                 null_handling="special" if function.null_input else "default",
                 side_effects=not function.deterministic,
-            )  # fmt: skip
+            )
         self.warehouse.functions.append(function.name)
 
     def describe(self, table: str) -> TableInfo | None:
@@ -89,9 +92,15 @@ class DuckDbSession:
         return TableSchema(tuple(Column(r[0], r[1], r[2] != "NO" and None) for r in rows))
 
     def stage(
-        self, source: Select | ArrowStream, *, target: str, token: Token,
-        columns: Mapping[str, ColumnSpec] | None = None, once: bool = False, replacing: bool = False,
-    ) -> Staged:  # fmt: skip
+        self,
+        source: Select | ArrowStream,
+        *,
+        target: str,
+        token: Token,
+        columns: Mapping[str, ColumnSpec] | None = None,
+        once: bool = False,
+        replacing: bool = False,
+    ) -> Staged:
         """Take a batch in, as a query when it is used once, else as a table."""
         if isinstance(source, Select):
             for statement in source.setup:
@@ -109,7 +118,7 @@ class DuckDbSession:
     def publish(self, commit: Commit) -> Published:
         """Write, check and record in one transaction."""
         write = commit.write
-        plan = publishing.prepare(self, write, commit.token) if write is not None else None
+        plan = publishing.prepare(self, write) if write is not None else None
         with self._transaction():
             done = plan.run(self) if plan is not None else publishing.Done(publishing.read_only(commit.rows))
             checks: tuple[CheckResult, ...] = ()
@@ -122,7 +131,7 @@ class DuckDbSession:
         if isinstance(write, ScriptWrite):
             self.warehouse.forget()
         elif write is not None and plan is not None:
-            kind = "view" if isinstance(write, ViewWrite) else "table"
+            kind: Literal["table", "view"] = "view" if isinstance(write, ViewWrite) else "table"
             self.warehouse.note(write.target, Entry(kind, plan.indexes))
         made = commit.target if isinstance(write, (TableWrite, ViewWrite)) else None
         schema = self.schema_of(quoted(made)) if made else None
@@ -190,7 +199,9 @@ class DuckDbSession:
         try:
             yield
             if self._broken:
-                raise StepError("a statement of this transaction failed, so it cannot be committed", code="SF717")
+                raise StepError(  # noqa: TRY301 - the rollback below is for this one too
+                    "a statement of this transaction failed, so it cannot be committed", code="SF717"
+                )
             self.execute("COMMIT")
         except BaseException:
             with contextlib.suppress(duckdb.Error):  # COMMIT may have ended it already

@@ -31,9 +31,15 @@ if TYPE_CHECKING:
 
 
 def stage(
-    session: DuckDbSession, source: Select | ArrowStream, target: str, token: Token,
-    columns: Mapping[str, ColumnSpec], *, once: bool, replacing: bool,
-) -> Staged:  # fmt: skip
+    session: DuckDbSession,
+    source: Select | ArrowStream,
+    target: str,
+    token: Token,
+    columns: Mapping[str, ColumnSpec],
+    *,
+    once: bool,
+    replacing: bool,
+) -> Staged:
     """Stage a batch, cast to the declared columns."""
     if isinstance(source, ArrowStream):
         return _from_arrow(session, source, target, token, columns, replacing=replacing)
@@ -50,9 +56,14 @@ def stage(
 
 
 def _from_arrow(
-    session: DuckDbSession, source: ArrowStream, target: str, token: Token,
-    columns: Mapping[str, ColumnSpec], *, replacing: bool,
-) -> Staged:  # fmt: skip
+    session: DuckDbSession,
+    source: ArrowStream,
+    target: str,
+    token: Token,
+    columns: Mapping[str, ColumnSpec],
+    *,
+    replacing: bool,
+) -> Staged:
     name = "sqlflow_arrow_batch"
     reader: Any = source.open()
     try:
@@ -69,7 +80,13 @@ def _from_arrow(
 
 
 def _make_table(
-    session: DuckDbSession, relation: str, parameters: Mapping[str, Any], target: str, token: Token, *, replacing: bool
+    session: DuckDbSession,
+    relation: str,
+    parameters: Mapping[str, Any],
+    target: str,
+    token: Token,
+    *,
+    replacing: bool,
 ) -> Staged:
     from .session import qualified
 
@@ -94,8 +111,9 @@ def contracted(sql: str, schema: TableSchema, columns: Mapping[str, ColumnSpec])
             raise SchemaChanged(
                 f"column {name!r} is declared under columns but the source does not have it; it has: "
                 + ", ".join(schema.names),
-                hint=did_you_mean(name, schema.names, noun="column"), code="SF720",
-            )  # fmt: skip
+                hint=did_you_mean(name, schema.names, noun="column"),
+                code="SF720",
+            )
         if normal_type(found.type) != normal_type(spec.type):
             casts.append(f"CAST({quote(found.name)} AS {spec.type}) AS {quote(found.name)}")
     if not casts:

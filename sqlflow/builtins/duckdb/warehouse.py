@@ -117,8 +117,10 @@ def verify_commit(cursor: Any, token: Token) -> None:
     if found != 1:
         raise StepError(
             f"the commit of step {token.step!r} is not in the ledger ({found} lines)",
-            hint="run the pipeline again; if this repeats, the database file is damaged", code="SF717", kind="internal",
-        )  # fmt: skip
+            hint="run the pipeline again; if this repeats, the database file is damaged",
+            code="SF717",
+            kind="internal",
+        )
 
 
 def _read_entries(cursor: Any) -> dict[str, Entry]:
@@ -126,7 +128,8 @@ def _read_entries(cursor: Any) -> dict[str, Entry]:
     with translated():
         indexes: dict[str, list[tuple[str, str]]] = {}
         for schema, table, name, sql in cursor.execute(
-            f"SELECT schema_name, table_name, index_name, sql FROM duckdb_indexes() WHERE database_name = {literal(ALIAS)}"
+            "SELECT schema_name, table_name, index_name, sql FROM duckdb_indexes() "
+            f"WHERE database_name = {literal(ALIAS)}"
         ).fetchall():
             if sql:
                 indexes.setdefault(fold_name(join_name((schema, table))), []).append((name, sql))

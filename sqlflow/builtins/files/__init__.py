@@ -1,4 +1,4 @@
-"""The connectors to local files: csv, parquet, json. They hand the engine SQL and touch bytes only to explain errors."""
+"""The connectors to local files: csv, parquet, json. They hand the engine SQL; bytes are read only to explain."""
 
 from __future__ import annotations
 

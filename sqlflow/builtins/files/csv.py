@@ -121,15 +121,25 @@ class CsvConnector(LocalFileConnector):
         types = {name: declared[name.lower()] for name in shape.columns if name.lower() in declared}
         padded = _padded_column(shape, types, len(files))
         settings = {
-            "delim": options.delimiter, "header": options.header, "quote": options.quote, "escape": options.escape,
-            "encoding": options.encoding, "nullstr": options.null_values, "skip": options.skip,
-            "comment": options.comment, "decimal_separator": options.decimal_separator,
-            "dateformat": options.date_format, "timestampformat": options.timestamp_format,
-            "null_padding": options.null_padding or None, "all_varchar": options.all_text or None,
-            "hive_partitioning": options.hive_partitioning, "union_by_name": options.union_by_name or None,
-            "sample_size": options.sample_rows, "compression": None if options.compression == "auto" else options.compression,
+            "delim": options.delimiter,
+            "header": options.header,
+            "quote": options.quote,
+            "escape": options.escape,
+            "encoding": options.encoding,
+            "nullstr": options.null_values,
+            "skip": options.skip,
+            "comment": options.comment,
+            "decimal_separator": options.decimal_separator,
+            "dateformat": options.date_format,
+            "timestampformat": options.timestamp_format,
+            "null_padding": options.null_padding or None,
+            "all_varchar": options.all_text or None,
+            "hive_partitioning": options.hive_partitioning,
+            "union_by_name": options.union_by_name or None,
+            "sample_size": options.sample_rows,
+            "compression": None if options.compression == "auto" else options.compression,
             "types": {**types, **({padded[0]: "VARCHAR"} if padded else {})} or None,
-        }  # fmt: skip
+        }
         sql = f"SELECT * FROM read_csv({file_list(files)}{arguments(settings)})"
         if padded:
             name, kind = padded
@@ -140,11 +150,15 @@ class CsvConnector(LocalFileConnector):
         """Write through the engine's own CSV writer."""
         options: CsvWrite = request.options
         settings: dict[str, Any] = {
-            "FORMAT": "csv", "DELIMITER": options.delimiter, "HEADER": options.header, "NULLSTR": options.null_value,
-            "DATEFORMAT": options.date_format, "TIMESTAMPFORMAT": options.timestamp_format,
+            "FORMAT": "csv",
+            "DELIMITER": options.delimiter,
+            "HEADER": options.header,
+            "NULLSTR": options.null_value,
+            "DATEFORMAT": options.date_format,
+            "TIMESTAMPFORMAT": options.timestamp_format,
             "COMPRESSION": compression_of(options.compression, options.path),
             "FORCE_QUOTE": Verbatim("*") if options.quote_all else None,
-        }  # fmt: skip
+        }
         return self.copy(request, rows, settings, options.partition_by)
 
 
@@ -162,5 +176,3 @@ def _padded_column(shape: CsvShape, types: dict[str, str], files: int) -> tuple[
         return None
     name = shape.columns[-1]
     return name, types.get(name, shape.padded_type)
-
-

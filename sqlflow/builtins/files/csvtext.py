@@ -57,16 +57,22 @@ def inspect(path: Path, options: CsvRead) -> CsvShape:
         for other in _OTHERS:
             if other != options.delimiter and other in first[0]:
                 shown = _NAMES[other]
-                return CsvShape(fatal=_fault(
-                    f"{path} has one column named {first[0][:60]!r}: its fields are not separated by {options.delimiter!r}",
-                    f"write delimiter: {shown.split(' ')[0]}"))  # fmt: skip
+                return CsvShape(
+                    fatal=_fault(
+                        f"{path} has one column named {first[0][:60]!r}: "
+                        f"its fields are not separated by {options.delimiter!r}",
+                        f"write delimiter: {shown.split(' ')[0]}",
+                    )
+                )
     if not options.header or options.skip or options.comment:
         return CsvShape(tuple(first) if options.header and not options.comment else ())
     last = _rows(tail.decode("utf-8", errors="ignore"), options)[-1:] if tail else []
     if last and len(last[0]) < len(first) and not options.null_padding and last[0]:
         number = _line_count(path) if len(head) == path.stat().st_size else None
-        return CsvShape(tuple(first), fatal=_short_line(path, f"line {number}" if number else "the last line",
-                                                       len(last[0]), len(first)))  # fmt: skip
+        return CsvShape(
+            tuple(first),
+            fatal=_short_line(path, f"line {number}" if number else "the last line", len(last[0]), len(first)),
+        )
     padded = None
     if last and len(last[0]) == len(first) and tail.rstrip(b" \t") != tail:
         padded = _type_of([row[-1] for row in rows[1:] if len(row) == len(first)], last[0][-1].strip())
@@ -77,7 +83,10 @@ def complaint(message: str, path: Path, options: CsvRead) -> StepError | None:
     """Turn the engine's error over a CSV file into what a person can act on."""
     name = path.name
     if "unicode" in message.lower() or "utf-8" in message.lower() or "not utf" in message.lower():
-        return _fault(f"{name} is not {options.encoding} text", "write encoding: latin-1 (or utf-16), or save it as UTF-8")
+        return _fault(
+            f"{name} is not {options.encoding} text",
+            "write encoding: latin-1 (or utf-16), or save it as UTF-8",
+        )
     if "sniffing file" in message or "Expected Number of Columns" in message or "CSV Error on Line" in message:
         found = _first_ragged(path, options)
         if found is not None and not (found[1] < found[2] and options.null_padding):
@@ -86,19 +95,28 @@ def complaint(message: str, path: Path, options: CsvRead) -> StepError | None:
         original = re.search(r"Original Line: ?(.*)", message)
         why = re.search(r'(Error when converting column "[^"]+"\. .*?)(?:\n|$)', message)
         shown = f": {original[1].strip()[:120]}" if original else ""
-        told = why[1] if why else message.split("\n")[2] if message.count("\n") > 1 else message.split("\n")[0]
-        return _fault(f"{name}, line {at[1]}{shown}\n  {told}",
-                      "declare the column's type under columns, or name the text that means NULL under null_values")  # fmt: skip
+        told = (
+            why[1] if why else message.split("\n")[2] if message.count("\n") > 1 else message.split("\n", maxsplit=1)[0]
+        )
+        return _fault(
+            f"{name}, line {at[1]}{shown}\n  {told}",
+            "declare the column's type under columns, or name the text that means NULL under null_values",
+        )
     if "sniffing file" in message:
-        return _fault(f"{name} does not have the format that the options say",
-                      "check delimiter, quote, escape and skip; null_padding: true fills short lines")  # fmt: skip
+        return _fault(
+            f"{name} does not have the format that the options say",
+            "check delimiter, quote, escape and skip; null_padding: true fills short lines",
+        )
     return None
 
 
 def _short_line(path: Path, line: str, found: int, expected: int) -> StepError:
     fewer = found < expected
-    hint = "write null_padding: true to fill short lines with NULL, or mend the line" if fewer else (
-        "quote fields that hold the delimiter, or mend the line")  # fmt: skip
+    hint = (
+        "write null_padding: true to fill short lines with NULL, or mend the line"
+        if fewer
+        else ("quote fields that hold the delimiter, or mend the line")
+    )
     return _fault(f"{path.name}, {line}: {found} fields, expected {expected}", hint)
 
 
@@ -123,9 +141,11 @@ def _ends(path: Path, options: CsvRead) -> tuple[bytes, bytes]:
 
 def _rows(text: str, options: CsvRead) -> list[list[str]]:
     """Split text into fields as the options say."""
-    quoting = csv.QUOTE_MINIMAL if options.quote else csv.QUOTE_NONE
     reader = csv.reader(
-        io.StringIO(text, newline=""), delimiter=options.delimiter[0], quotechar=options.quote or None, quoting=quoting
+        io.StringIO(text, newline=""),
+        delimiter=options.delimiter[0],
+        quotechar=options.quote or None,
+        quoting=csv.QUOTE_MINIMAL if options.quote else csv.QUOTE_NONE,
     )
     try:
         return [row for row in reader if row][options.skip :]
@@ -140,8 +160,12 @@ def _first_ragged(path: Path, options: CsvRead) -> tuple[int, int, int] | None:
     with path.open(encoding=options.encoding, errors="replace", newline="") as stream:
         for _ in range(options.skip):
             next(stream, None)
-        reader = csv.reader(stream, delimiter=options.delimiter[0], quotechar=options.quote or None,
-                            quoting=csv.QUOTE_MINIMAL if options.quote else csv.QUOTE_NONE)  # fmt: skip
+        reader = csv.reader(
+            stream,
+            delimiter=options.delimiter[0],
+            quotechar=options.quote or None,
+            quoting=csv.QUOTE_MINIMAL if options.quote else csv.QUOTE_NONE,
+        )
         expected = 0
         try:
             for row in reader:

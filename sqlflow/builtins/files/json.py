@@ -77,10 +77,14 @@ class JsonConnector(LocalFileConnector):
         files = self.files(request.config, options.path, request.folder)
         layout = {None: "auto", True: "newline_delimited", False: "array"}[options.lines]
         settings = {
-            "format": layout, "dateformat": options.date_format, "timestampformat": options.timestamp_format,
-            "hive_partitioning": options.hive_partitioning, "union_by_name": options.union_by_name or None,
-            "sample_size": options.sample_rows, "compression": None if options.compression == "auto" else options.compression,
-        }  # fmt: skip
+            "format": layout,
+            "dateformat": options.date_format,
+            "timestampformat": options.timestamp_format,
+            "hive_partitioning": options.hive_partitioning,
+            "union_by_name": options.union_by_name or None,
+            "sample_size": options.sample_rows,
+            "compression": None if options.compression == "auto" else options.compression,
+        }
         sql = f"SELECT * FROM read_json({file_list(files)}{arguments(settings)})"
         return Select("duckdb", sql, explain=lambda text: _complaint(text, Path(files[0])))
 
@@ -90,16 +94,22 @@ class JsonConnector(LocalFileConnector):
         stem = options.path.removesuffix(".gz").removesuffix(".zst")
         lines = options.lines if options.lines is not None else not stem.endswith(".json")
         settings: dict[str, Any] = {
-            "FORMAT": "json", "ARRAY": not lines, "DATEFORMAT": options.date_format,
-            "TIMESTAMPFORMAT": options.timestamp_format, "COMPRESSION": compression_of(options.compression, options.path),
-        }  # fmt: skip
+            "FORMAT": "json",
+            "ARRAY": not lines,
+            "DATEFORMAT": options.date_format,
+            "TIMESTAMPFORMAT": options.timestamp_format,
+            "COMPRESSION": compression_of(options.compression, options.path),
+        }
         return self.copy(request, rows, settings, options.partition_by)
 
 
 def _complaint(message: str, path: Path) -> StepError | None:
     if "Malformed JSON" in message or "not a JSON" in message or "unexpected end" in message.lower():
-        return StepError(f"{path.name}: {message.splitlines()[0]}", hint="mend the file; with lines: true every line is one object",
-                         code="SF511")  # fmt: skip
+        return StepError(
+            f"{path.name}: {message.splitlines()[0]}",
+            hint="mend the file; with lines: true every line is one object",
+            code="SF511",
+        )
     if "unicode" in message.lower() or "utf" in message.lower():
         return StepError(f"{path.name} is not UTF-8 text", hint="save it as UTF-8", code="SF511")
     return None

@@ -59,7 +59,12 @@ class LocalFileConnector(Connector[FileConfig]):
         root = root_of(config, folder)
         found = matches(root, path)
         if not found:
-            raise StepError(f"no file matches {path} in {_shown(root)}", hint="check the path", code="SF501", kind="not_found")
+            raise StepError(
+                f"no file matches {path} in {_shown(root)}",
+                hint="check the path",
+                code="SF501",
+                kind="not_found",
+            )
         return found
 
     def test(self, config: FileConfig, folder: Path) -> ConnectionReport:
@@ -72,11 +77,17 @@ class LocalFileConnector(Connector[FileConfig]):
         facts = {"folder": str(root), "writable": "yes" if os.access(root, os.W_OK) else "no"}
         return ConnectionReport(ok=True, message="can be read", facts=facts)
 
-    def copy(self, request: WriteRequest, rows: Rows, settings: Mapping[str, Any], partition_by: list[str]) -> WriteResult:
+    def copy(
+        self, request: WriteRequest, rows: Rows, settings: Mapping[str, Any], partition_by: list[str]
+    ) -> WriteResult:
         """Write rows as one file, or as a folder of partitions, and put it in place at once."""
         target = root_of(request.config, request.folder) / request.options.path
         if is_pattern(request.options.path, target.parent):
-            raise StepError(f"{request.options.path} is a pattern, not a file to write", hint="write a plain path", code="SF512")
+            raise StepError(
+                f"{request.options.path} is a pattern, not a file to write",
+                hint="write a plain path",
+                code="SF512",
+            )
         make_folder(target.parent)
         staging = target.with_name(f".{target.name}.sqlflow-tmp")
         remove(staging)
@@ -95,8 +106,11 @@ class LocalFileConnector(Connector[FileConfig]):
         names = {name.lower() for name in rows.schema.names}
         for column in partition_by:
             if column.lower() not in names:
-                raise StepError(f"partition_by names column {column!r}, which the rows do not have",
-                                hint=f"they have: {', '.join(rows.schema.names)}", code="SF512")  # fmt: skip
+                raise StepError(
+                    f"partition_by names column {column!r}, which the rows do not have",
+                    hint=f"they have: {', '.join(rows.schema.names)}",
+                    code="SF512",
+                )
         columns = ", ".join(quote(c) for c in partition_by)
         ending = f", FILE_EXTENSION {literal(self.suffix)}" if self.suffix else ""
         staging.mkdir()
@@ -115,25 +129,34 @@ class LocalFileConnector(Connector[FileConfig]):
         try:
             if staging.is_file():
                 if target.is_dir():
-                    raise StepError(f"{target} is a folder, and a file was to be written there",
-                                    hint="name a file, or write partition_by", code="SF512")  # fmt: skip
-                os.replace(staging, target)
+                    raise StepError(
+                        f"{target} is a folder, and a file was to be written there",
+                        hint="name a file, or write partition_by",
+                        code="SF512",
+                    )
+                staging.replace(target)
                 return
             old = target.with_name(f".{target.name}.sqlflow-old")
             if not target.exists() and old.exists():
-                os.replace(old, target)  # a process was killed between the two renames below
+                old.replace(target)  # a process was killed between the two renames below
             if target.is_dir():
                 strange = [f for f in target.rglob("*") if f.is_file() and not f.name.endswith(self.suffix)]
                 if strange:
-                    raise StepError(f"{target} holds files that this export did not make, such as {strange[0].name}",
-                                    hint="give the export a folder of its own", code="SF512")  # fmt: skip
+                    raise StepError(
+                        f"{target} holds files that this export did not make, such as {strange[0].name}",
+                        hint="give the export a folder of its own",
+                        code="SF512",
+                    )
             elif target.exists():
-                raise StepError(f"{target} is a file, and a folder was to be written there",
-                                hint="name a folder, or remove partition_by", code="SF512")  # fmt: skip
+                raise StepError(
+                    f"{target} is a file, and a folder was to be written there",
+                    hint="name a folder, or remove partition_by",
+                    code="SF512",
+                )
             remove(old)
             if target.exists():
-                os.replace(target, old)
-            os.replace(staging, target)
+                target.replace(old)
+            staging.replace(target)
             remove(old)
         except OSError as error:
             raise cannot_write(target, error) from error
@@ -156,8 +179,8 @@ def matches(root: Path, path: str) -> list[str]:
         return [str(whole)]
     if not any(c in path for c in _MAGIC):
         return []
-    found = glob.glob(str(Path(glob.escape(str(root))) / path), recursive=True)
-    return sorted(name for name in found if os.path.isfile(name))
+    found = glob.glob(str(Path(glob.escape(str(root))) / path), recursive=True)  # noqa: PTH207 - the path may be absolute
+    return sorted(name for name in found if Path(name).is_file())
 
 
 def file_list(files: list[str]) -> str:
@@ -198,8 +221,12 @@ def make_folder(folder: Path) -> None:
 
 def cannot_write(path: Path, error: OSError) -> StepError:
     """Say why a file could not be put where it belongs."""
-    return StepError(f"cannot write {path}: {error.strerror}", hint="check its permissions and free space; "
-                     "what was there before is untouched", code="SF713", kind="permission")  # fmt: skip
+    return StepError(
+        f"cannot write {path}: {error.strerror}",
+        hint="check its permissions and free space; what was there before is untouched",
+        code="SF713",
+        kind="permission",
+    )
 
 
 def remove(path: Path) -> None:

@@ -53,7 +53,10 @@ class ParquetConnector(LocalFileConnector):
         """Hand the engine a scan."""
         options: ParquetRead = request.options
         files = self.files(request.config, options.path, request.folder)
-        settings = {"hive_partitioning": options.hive_partitioning, "union_by_name": options.union_by_name or None}
+        settings = {
+            "hive_partitioning": options.hive_partitioning,
+            "union_by_name": options.union_by_name or None,
+        }
         sql = f"SELECT * FROM read_parquet({file_list(files)}{arguments(settings)})"
         return Select("duckdb", sql, explain=lambda text: _complaint(text, Path(files[0])))
 
@@ -70,8 +73,11 @@ class ParquetConnector(LocalFileConnector):
 
 def _complaint(message: str, path: Path) -> StepError | None:
     if "magic bytes" in message or "too small to be a Parquet" in message or "footer" in message.lower():
-        return StepError(f"{path.name} is not a whole Parquet file: {message.splitlines()[0]}",
-                         hint="it may have been cut off while it was copied; fetch it again", code="SF511")  # fmt: skip
+        return StepError(
+            f"{path.name} is not a whole Parquet file: {message.splitlines()[0]}",
+            hint="it may have been cut off while it was copied; fetch it again",
+            code="SF511",
+        )
     if "schema mismatch" in message.lower():
         return StepError(message, hint="write union_by_name: true to let columns meet by name", code="SF511")
     return None

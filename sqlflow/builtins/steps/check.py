@@ -38,7 +38,9 @@ class CheckStep(StepType):
         """Say which table is read; a step without checks would say nothing and be green."""
         plan = super().plan(given, folder)
         if not given.checks:
-            found = Objection("checks", "it has no checks, so it would check nothing", "add checks: [not_null: [column]]")
+            found = Objection(
+                "checks", "it has no checks, so it would check nothing", "add checks: [not_null: [column]]"
+            )
             return replace(plan, objections=(found,))
         return plan
 

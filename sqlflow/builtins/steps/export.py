@@ -71,14 +71,23 @@ class ExportStep(StepType):
             found.append(Objection("source", "needs source or sql, and not both", "write source: schema.table"))
         if endpoint is not None and config.mode not in endpoint.connector.write_modes:
             known = ", ".join(sorted(endpoint.connector.write_modes))
-            found.append(Objection("mode", f"connector {endpoint.connector.name!r} cannot {config.mode}", f"it knows {known}"))
+            found.append(
+                Objection("mode", f"connector {endpoint.connector.name!r} cannot {config.mode}", f"it knows {known}")
+            )
         if config.mode in ("merge", "delete_insert") and not config.key:
             found.append(Objection("mode", f"mode {config.mode} needs a key", "add key: [column]"))
         if config.key and config.mode in ("replace", "append"):
-            found.append(Objection("key", f"key has no effect in mode {config.mode}", "remove it, or write mode: merge"))
+            found.append(
+                Objection("key", f"key has no effect in mode {config.mode}", "remove it, or write mode: merge")
+            )
         if config.mode == "append" and not config.at_least_once:
-            found.append(Objection("mode", "an append that is repeated after a failure writes rows twice",
-                                   "write mode: merge with a key, or at_least_once: true"))  # fmt: skip
+            found.append(
+                Objection(
+                    "mode",
+                    "an append that is repeated after a failure writes rows twice",
+                    "write mode: merge with a key, or at_least_once: true",
+                )
+            )
         if config.at_least_once and config.mode != "append":
             found.append(Objection("at_least_once", f"at_least_once has no effect in mode {config.mode}", "remove it"))
         outputs = () if endpoint is None else (endpoint_place(endpoint),)
@@ -96,7 +105,9 @@ class ExportStep(StepType):
         if config.order_by:
             sql = f"SELECT * FROM ({sql}) ORDER BY {', '.join(_ordered(term) for term in config.order_by)}"
         rows = context.session.rows(sql)
-        request = WriteRequest(endpoint.config, endpoint.options, context.folder, config.mode, config.key, str(context.token))
+        request = WriteRequest(
+            endpoint.config, endpoint.options, context.folder, config.mode, config.key, str(context.token)
+        )
         written = endpoint.connector.write(request, rows)
         context.session.publish(Commit(context.token, None, rows=written.rows))
         counts = RowCounts(read=written.rows, inserted=written.rows)
@@ -112,4 +123,6 @@ def endpoint_place(endpoint: Any) -> str | None:
 
 def _ordered(term: str) -> str:
     column, _, direction = term.strip().partition(" ")
-    return f"{quote_name(column)} {direction.strip().upper() if direction.strip().lower() in ('asc', 'desc') else 'ASC'}"
+    return (
+        f"{quote_name(column)} {direction.strip().upper() if direction.strip().lower() in ('asc', 'desc') else 'ASC'}"
+    )

@@ -36,6 +36,10 @@ class LoadStep(StepType):
         config: LoadConfig = given.config
         endpoint = given.endpoints["source"]
         request: Any = ReadRequest(
-            endpoint.config, endpoint.options, context.folder, config.columns, frozenset({context.session.dialect})
+            endpoint.config,
+            endpoint.options,
+            context.folder,
+            config.columns,
+            frozenset({context.session.dialect}),
         )
         return write_table(config, given, endpoint.connector.read(request), context)

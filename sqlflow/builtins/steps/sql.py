@@ -37,8 +37,11 @@ class SqlStep(StepType):
         """Say which tables the statements read and write."""
         plan = super().plan(given, folder)
         if given.checks and len(plan.writes) != 1:
-            found = Objection("checks", f"checks need one table, and this step writes {len(plan.writes)}",
-                              "use a step of type check with table: NAME")  # fmt: skip
+            found = Objection(
+                "checks",
+                f"checks need one table, and this step writes {len(plan.writes)}",
+                "use a step of type check with table: NAME",
+            )
             return replace(plan, objections=(found,))
         return plan
 

@@ -50,12 +50,19 @@ class TransformStep(StepType):
         plan = super().plan(given, folder)
         found = list(objections(config))
         if (config.sql is None) == (config.sql_file is None):
-            found.append(Objection("sql", "needs sql or sql_file, and not both", "write sql: | and the SELECT below it"))
+            found.append(
+                Objection("sql", "needs sql or sql_file, and not both", "write sql: | and the SELECT below it")
+            )
         view = config.materialize == "view"
         if view:
-            for option, given_value in (("mode", config.mode != "replace"), ("columns", bool(config.columns))):
+            for option, given_value in (
+                ("mode", config.mode != "replace"),
+                ("columns", bool(config.columns)),
+            ):
                 if given_value:
-                    found.append(Objection(option, f"{option} has no effect on a view", "remove it, or materialize: table"))
+                    found.append(
+                        Objection(option, f"{option} has no effect on a view", "remove it, or materialize: table")
+                    )
         return replace(plan, mode=None if view else config.mode, makes_view=view, objections=tuple(found))
 
     def execute(self, given: StepInput, context: StepContext) -> StepExecutionResult:
@@ -71,5 +78,7 @@ class TransformStep(StepType):
             results = session.check(f"({sql})", on_batch)
             refuse(results, config.target)
         on_target = tuple(check for check in given.checks if check.scope == "target")
-        done = session.publish(Commit(context.token, ViewWrite(config.target, sql, config.adopt), config.target, on_target))
+        done = session.publish(
+            Commit(context.token, ViewWrite(config.target, sql, config.adopt), config.target, on_target)
+        )
         return StepExecutionResult(done.rows, done.schema, (*results, *done.checks))

@@ -65,16 +65,29 @@ def objections(config: WriteConfig) -> Iterator[Objection]:
     if config.key and config.mode == "replace":
         yield Objection("key", "key has no effect in mode replace", "write mode: merge, or remove key")
     if config.on_duplicate != "error" and config.mode != "merge":
-        yield Objection("on_duplicate", f"on_duplicate has no effect in mode {config.mode}", "it belongs to mode: merge")
+        yield Objection(
+            "on_duplicate", f"on_duplicate has no effect in mode {config.mode}", "it belongs to mode: merge"
+        )
     if config.on_duplicate != "error" and not config.order_by:
-        yield Objection("on_duplicate", "on_duplicate needs order_by to say which row is first", "add order_by: [column desc]")
+        yield Objection(
+            "on_duplicate",
+            "on_duplicate needs order_by to say which row is first",
+            "add order_by: [column desc]",
+        )
     if config.order_by and config.on_duplicate == "error":
-        yield Objection("order_by", "order_by has no effect without on_duplicate", "write on_duplicate: first, or remove it")
+        yield Objection(
+            "order_by",
+            "order_by has no effect without on_duplicate",
+            "write on_duplicate: first, or remove it",
+        )
     if config.adopt and config.mode != "replace":
         yield Objection("adopt", f"adopt has no effect in mode {config.mode}", "remove it")
     if config.on_schema_change != "alert" and config.mode == "replace":
-        yield Objection("on_schema_change", "on_schema_change has no effect in mode replace",
-                        "a replaced table takes the columns of its rows; remove it")  # fmt: skip
+        yield Objection(
+            "on_schema_change",
+            "on_schema_change has no effect in mode replace",
+            "a replaced table takes the columns of its rows; remove it",
+        )
     for term in config.order_by:
         if not _ORDER_TERM.fullmatch(term):
             yield Objection("order_by", f"{term!r} is not a column with asc or desc", "write column, or column desc")
@@ -88,17 +101,28 @@ def write_table(
     on_batch = [check for check in given.checks if check.scope == "batch"]
     once = not on_batch and config.mode in ("replace", "append") and not config.key
     staged = session.stage(
-        source, target=config.target, token=context.token, columns=config.columns, once=once,
+        source,
+        target=config.target,
+        token=context.token,
+        columns=config.columns,
+        once=once,
         replacing=config.mode == "replace",
-    )  # fmt: skip
+    )
     results: tuple[CheckResult, ...] = ()
     if on_batch:
         results = session.check(staged.relation, on_batch)
         refuse(results, config.target)
     write = TableWrite(
-        config.target, staged, config.mode, tuple(config.key), config.on_schema_change, config.on_duplicate,
-        tuple(config.order_by), config.adopt, config.columns,
-    )  # fmt: skip
+        config.target,
+        staged,
+        config.mode,
+        tuple(config.key),
+        config.on_schema_change,
+        config.on_duplicate,
+        tuple(config.order_by),
+        config.adopt,
+        config.columns,
+    )
     on_target = tuple(check for check in given.checks if check.scope == "target")
     done = session.publish(Commit(context.token, write, config.target, on_target))
     for warning in done.warnings:

@@ -1,0 +1,34 @@
+"""What every test may rely on: plugins are installed, and `--regen` rewrites what is generated."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the one option of this test suite."""
+    parser.addoption("--regen", action="store_true", help="rewrite generated files instead of comparing with them")
+
+
+def pytest_configure() -> None:
+    """Stop early, with the one command that mends it, when a distribution is not installed."""
+    wanted = ["sqlflow-pipelines", *(folder.name for folder in sorted((ROOT / "plugins").glob("sqlflow-*")))]
+    missing = []
+    for name in wanted:
+        try:
+            distribution(name)
+        except PackageNotFoundError:
+            missing.append(name)
+    if missing:
+        pytest.exit(f"not installed: {', '.join(missing)}. Run `make test` once; it installs them.", returncode=4)
+
+
+@pytest.fixture
+def regen(request: pytest.FixtureRequest) -> bool:
+    """Whether generated files are to be rewritten."""
+    return bool(request.config.getoption("--regen"))
