@@ -32,6 +32,7 @@ class Plain:
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream
         self.width = 0
+        self.counts: dict[str, int] = {}
 
     def observe(self, event: Event) -> None:
         """Print what a reader of a log wants to know."""
@@ -54,10 +55,14 @@ class Plain:
                 *(f"        {line}" for line in rest),
             ]
         if isinstance(event, StepFinished):
-            return self.finished(event)
+            word = "not selected" if event.reason == "not selected" else event.state
+            self.counts[word] = self.counts.get(word, 0) + 1
+            return [] if word == "not selected" else self.finished(event)
         if isinstance(event, RunFinished):
             sign = "green" if event.status == "succeeded" else "red"
-            return [f"{paint(event.status, sign, self.stream)} in {duration(event.duration_ms)}"]
+            told = ", ".join(f"{count} {word}" for word, count in sorted(self.counts.items(), key=lambda c: -c[1]))
+            shown = f": {told}" if len(self.counts) > 1 or event.status != "succeeded" else ""
+            return [f"{paint(event.status, sign, self.stream)} in {duration(event.duration_ms)}{shown}"]
         return []
 
     def finished(self, event: StepFinished) -> list[str]:

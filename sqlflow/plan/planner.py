@@ -226,7 +226,8 @@ class _Planner:
                 )
                 continue
             declared = named.text if isinstance(named, Scalar) else ""
-            if declared in seen:
+            repeated = declared in seen
+            if repeated:
                 first = self.diagnosis.source.at(seen[declared])
                 self.diagnosis.add(
                     "SF207",
@@ -234,8 +235,7 @@ class _Planner:
                     named,
                     "give one of them another id",
                 )
-                continue
-            seen[declared] = named  # type: ignore[assignment]
+            seen.setdefault(declared, named)  # type: ignore[arg-type]
             step_type = binder.type_of(item)
             known = ENVELOPE | set(step_type.Config.model_fields if step_type else ())
             merged, taken = with_defaults(item, defaults_node if isinstance(defaults_node, Mapping) else None, known)
@@ -247,7 +247,7 @@ class _Planner:
                 continue
             for instance in instances(merged, declared, position, scope, self.diagnosis):
                 bound = binder.bind(instance)
-                if bound is not None:
+                if bound is not None and not repeated:
                     steps.append(bound)
         self._check_defaults(defaults_node, used)
         return steps

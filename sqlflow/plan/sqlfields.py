@@ -129,7 +129,7 @@ class Binder:
                     "SF107",
                     "YAML ends this text at ' #', which starts a comment",
                     node,
-                    f"write it as a block:\n|\n  {line[node.column :].strip()}",
+                    f"write it as a block:\n{line[: node.column].strip(' -')} |\n  {line[node.column :].strip()}",
                 )
                 return
         self.diagnosis.add("SF401", f"SQL: {error.message}", piece.mark(error.offset), "the SQL is DuckDB's dialect")

@@ -212,6 +212,7 @@ def _set(
         values[name] = Value(name, kind, coerce(raw, kind), origin, secret)
     except ValueError as error:
         diagnosis.add("SF302", f"variable {name!r}: {error}", node, f"its type is {kind}")
+        values[name] = Value(name, kind, raw, origin, known=False)
 
 
 def _set_text(

@@ -203,6 +203,10 @@ def _read_texts(filled: Filled, errors: list[Any]) -> Any:
     return filled.data if changed else None
 
 
+def _written(node: Node) -> str:
+    return repr(node.text) if isinstance(node, Scalar) else _describe(node)
+
+
 def _describe(node: Node) -> str:
     if isinstance(node, Mapping):
         return "a mapping"
@@ -249,7 +253,7 @@ def _note(
         if path and path[-1] == "version":
             diagnosis.add(
                 "SF204",
-                f"version {_describe(node)} is not one that this SQLFlow reads",
+                f"version {_written(node)} is not one that this SQLFlow reads",
                 node,
                 "write version: 1",
             )
@@ -259,6 +263,10 @@ def _note(
         quoted = " (a quoted number is text)" if isinstance(node, Scalar) and node.style in ("'", '"') else ""
         diagnosis.add(
             "SF203", f"{shown or what} must be {expected}, found {_describe(node)}{quoted}", node, f"write {expected}"
+        )
+    elif kind in ("too_short", "string_too_short"):
+        diagnosis.add(
+            "SF203", f"{shown or what} of {what} is empty" if shown else f"{what} is empty", node, "write at least one"
         )
     else:
         message = str(error["msg"]).removeprefix("Value error, ").removeprefix("Assertion failed, ")

@@ -94,8 +94,10 @@ def read_expression(sql: str) -> References:
     try:
         references = read_query(f"{head}{sql}\n)")
     except SqlSyntaxError as error:
-        offset = min(max(error.offset - len(head), 0), max(len(sql.rstrip()) - 1, 0))
-        raise SqlSyntaxError(error.message, offset) from None
+        offset = error.offset - len(head)
+        if offset >= len(sql.rstrip()):
+            raise SqlSyntaxError("the expression ends too early", max(len(sql.rstrip()) - 1, 0)) from None
+        raise SqlSyntaxError(error.message, max(offset, 0)) from None
     references.parameters = [Reference(p.name, p.offset - len(head)) for p in references.parameters]
     references.hidden = [Reference(h.name, h.offset - len(head)) for h in references.hidden]
     return references

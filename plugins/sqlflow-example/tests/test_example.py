@@ -114,7 +114,7 @@ def test_wrong_options_are_problems_at_their_lines(tmp_path):
         pipeline.run()
 
 
-@pytest.mark.parametrize("value", ["2024-13-01", "5", "yesterday", "2024-01-01T10:00:00"])
+@pytest.mark.parametrize("value", ["2024-13-01", "5", "yesterday"])
 def test_a_date_that_is_none_is_a_problem(tmp_path, value):
     """What is not a date is refused at its place."""
     found = problems(spec(tmp_path, CALENDAR.format(start=value, end="2024-12-31")))

@@ -1,0 +1,17 @@
+"""A CSV file of 5 million rows and 10 columns into a table of a new file warehouse."""
+
+from __future__ import annotations
+
+from load import compare
+from measure import Options, Verdict, made, main
+
+
+def measure(options: Options) -> list[Verdict]:
+    """Compare with the same statement in a bare script."""
+    rows = options.size(5_000_000, 500_000)
+    file = made(options.data / f"orders-{rows}.csv", "csv", rows)
+    return compare(options, "load CSV", "csv", file)
+
+
+if __name__ == "__main__":
+    main(measure, __doc__)

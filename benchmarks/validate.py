@@ -1,0 +1,20 @@
+"""`sqlflow validate` of 1,000 documents of one step each."""
+
+from __future__ import annotations
+
+from measure import Options, Program, Verdict, alternate, made, main, script, sqlflow
+
+GOAL = 1.5
+
+
+def measure(options: Options) -> list[Verdict]:
+    """Compare with a script that only parses the same YAML and the same SQL."""
+    count = options.size(1_000, 100)
+    specs = made(options.data / f"specs-{count}", "specs", count)
+    raw = Program(script("raw/parse_specs.py", specs), specs)
+    found = alternate(f"validate {count:,} documents", raw, Program(sqlflow("validate", "."), specs), options.pairs)
+    return [Verdict(f"{found.title}: whole process", found.ratio(), GOAL, "x")]
+
+
+if __name__ == "__main__":
+    main(measure, __doc__)

@@ -1,0 +1,91 @@
+"""The explanations of the problem codes, held against the program that raises them."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from sqlflow.codes import TEXTS, Explanation, all_codes, explain
+from sqlflow.errors import SQLFlowError
+from sqlflow.pipeline import Pipeline
+
+ROOT = Path(__file__).parents[2]
+ENTRIES = tomllib.loads((ROOT / "sqlflow" / TEXTS).read_text(encoding="utf-8"))
+KEYS = {"title", "cause", "example", "remedy", "kind", "file", "files"}
+
+
+def codes_of_kind(kind: str | None) -> list[str]:
+    """Return the codes whose example is of a kind; of those that need more than a pipeline, the ones that bring it."""
+    found = [code for code, entry in ENTRIES.items() if entry.get("kind") == kind]
+    return [code for code in found if kind != "context" or "files" in ENTRIES[code]]
+
+
+def write_example(code: str, folder: Path) -> Path:
+    """Write the example of a code and its files; returns the pipeline."""
+    entry = ENTRIES[code]
+    contents = {entry.get("file", "pipeline.yaml"): entry["example"], **entry.get("files", {})}
+    for name, content in contents.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content, encoding="utf-8")
+    return folder / "pipeline.yaml"
+
+
+def failures(pipeline: Path) -> list[str | None]:
+    """Run a pipeline and return the codes of its failed steps, or that of the error that kept it from running."""
+    try:
+        with Pipeline.from_file(pipeline).run() as result:
+            return [step.error["code"] for step in result.record.steps if step.error is not None]
+    except SQLFlowError as error:
+        return [error.code]
+
+
+def test_every_code_is_explained_and_none_is_invented() -> None:
+    """A code stands in the source if and only if it has an explanation."""
+    sources = [*ROOT.glob("sqlflow/**/*.py"), *ROOT.glob("plugins/**/*.py")]
+    raised = {code for path in sources for code in re.findall(r'"(SF\d{3})"', path.read_text(encoding="utf-8"))}
+    assert set(all_codes()) == raised
+
+
+def test_no_code_is_put_together() -> None:
+    """A code is written out where it is raised, so that one finds it by searching."""
+    sources = [*ROOT.glob("sqlflow/**/*.py"), *ROOT.glob("plugins/**/*.py")]
+    assert [str(path) for path in sources if re.search(r"\bSF\d{0,2}[{\"'%]", path.read_text(encoding="utf-8"))] == []
+
+
+def test_codes_are_told_in_order() -> None:
+    """The file and `all_codes` list the codes by number, each once."""
+    assert all_codes() == tuple(ENTRIES) == tuple(sorted(set(ENTRIES)))
+
+
+def test_an_unknown_code_has_no_explanation() -> None:
+    """A name that is no code is answered with None, whatever it is."""
+    assert [explain(name) for name in ("SF000", "sf104", "", "transform")] == [None] * 4
+
+
+@pytest.mark.parametrize("code", ENTRIES)
+def test_an_explanation_is_complete(code: str) -> None:
+    """An explanation says all there is to say: nothing is empty, and no key of its entry is ignored."""
+    entry = ENTRIES[code]
+    assert explain(code) == Explanation(code, entry["title"], entry["cause"], entry["example"], entry["remedy"])
+    assert all(entry[key].strip() for key in ("title", "cause", "example", "remedy"))
+    assert set(entry) <= KEYS
+    assert entry.get("kind") in (None, "run", "context")
+
+
+@pytest.mark.parametrize("code", [*codes_of_kind(None), *codes_of_kind("context")])
+def test_an_example_has_the_problem_that_it_shows(code: str, tmp_path: Path) -> None:
+    """Validating an example yields its code, and no other that would distract from it."""
+    problems = Pipeline.from_file(write_example(code, tmp_path)).validate()
+    assert {problem.code for problem in problems} == {code}, "\n".join(map(str, problems))
+
+
+@pytest.mark.parametrize("code", codes_of_kind("run"))
+def test_an_example_fails_as_it_says(code: str, tmp_path: Path) -> None:
+    """An example of the kind `run` is valid; run, it fails with its code and with nothing else."""
+    pipeline = write_example(code, tmp_path)
+    assert Pipeline.from_file(pipeline).validate() == ()
+    assert failures(pipeline) == [code]
