@@ -27,6 +27,10 @@ steps:
     target: raw.orders
 """
 GOAL = 1.05
+"""Goal for the time, as a multiple of the bare script's."""
+
+SAME_MEMORY = 1.1
+"""Largest ratio of peak memory that counts as the same."""
 
 
 def programs(folder: Path, connector: str, file: Path) -> tuple[Program, Program]:
@@ -43,4 +47,5 @@ def compare(options: Options, title: str, connector: str, file: Path) -> list[Ve
     folder = options.folder(title.replace(" ", "-").lower())
     found = alternate(title, *programs(folder, connector, file), options.pairs)
     same_rows("raw.orders", folder / "bare.duckdb", folder / "load.duckdb")
-    return found.verdicts(GOAL)
+    memory = Verdict(f"{title}: peak memory", found.ratio("peak"), SAME_MEMORY, "x")
+    return [*found.verdicts(GOAL), memory]

@@ -116,15 +116,11 @@ class Pairs:
         return self
 
     def verdicts(self, goal: float) -> list[Verdict]:
-        """Judge whole processes, the work alone where both sides tell it, and memory."""
-        found = [Verdict(f"{self.title}: whole process", self.ratio(), goal, "x")]
-        if self.raw[0].work is not None:
-            found.append(Verdict(f"{self.title}: work without start-up", self.ratio("work"), goal, "x"))
-        return [*found, Verdict(f"{self.title}: peak memory", self.ratio("peak"), SAME_MEMORY, "x")]
-
-
-SAME_MEMORY = 1.1
-"""Largest ratio of peak memory that counts as the same."""
+        """Judge the whole process, and the work alone."""
+        return [
+            Verdict(f"{self.title}: whole process", self.ratio(), goal, "x"),
+            Verdict(f"{self.title}: work without start-up", self.ratio("work"), goal, "x"),
+        ]
 
 
 def run(program: Program) -> Run:

@@ -6,18 +6,20 @@ Everything that is wrong with the step is noted; what is right is bound. Nothing
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from sqlflow.problem import Problem
 from sqlflow.registry import Catalog, Unknown
-from sqlflow.sdk import SQL_ROLES, BoundEndpoint, BoundStatement, Role, StepInput, StepType, roles
-from sqlflow.spec import Defaults, Diagnosis, Envelope, Mapping, Node, Scalar, Sequence, find, validate
+from sqlflow.sdk import SQL_ROLES, BoundEndpoint, BoundStatement, Role, StepInput, StepType, roles, values_at
+from sqlflow.spec import Defaults, Diagnosis, Envelope, Mapping, Scalar, find, validate
 
 from .checks import bind_checks
 from .conditions import bind_condition
 from .endpoints import Connections, bind_endpoint, only, without
 from .expansion import Instance
+from .guests import guarded
 from .model import PlannedStep
 from .sqlfields import Binder, SqlField, read_sql_file
 
@@ -34,6 +36,8 @@ class StepBinder:
     folder: Path
     defaults: Defaults | None
     pipeline_tags: tuple[str, ...]
+    missing: list[tuple[str | None, Problem]] = field(default_factory=list)
+    """What is not there, by place; another step may make it."""
 
     def type_of(self, node: Mapping) -> StepType | None:
         """Return the step's type, or note that there is none of that name."""
@@ -92,10 +96,10 @@ class StepBinder:
                     "name the steps that write them under depends_on",
                 )
         given = StepInput(config, statements, endpoints, tuple(bound.check for bound in checks))
-        plan = step_type.plan(given, self.folder)
+        plan = guarded(step_type, lambda: step_type.plan(given, self.folder))
         for objection in plan.objections:
             place = find(node, (objection.option,))[0]
-            self.diagnosis.add("SF502", f"{what}: {objection.message}", place, objection.hint)
+            self.diagnosis.add(objection.code, f"{what}: {objection.message}", place, objection.hint)
         plan = replace(plan, reads=plan.reads | {table for bound in checks for table in bound.reads})
         return PlannedStep(
             id=instance.id,
@@ -129,6 +133,7 @@ class StepBinder:
                     scope=instance.scope,
                     diagnosis=self.diagnosis,
                     folder=self.folder,
+                    missing=self.missing,
                 )
                 if bound is not None:
                     yield path[0], bound
@@ -140,7 +145,8 @@ class StepBinder:
         for path, role in roles(step_type.Config).items():
             if role not in SQL_ROLES and role is not Role.SQL_FILE:
                 continue
-            for name, text, node in _pieces(config, own, path):
+            for where, text in values_at(config, path):
+                name, node = ".".join(map(str, where)), find(own, where)[0]
                 piece: SqlField | None = SqlField(text, node if isinstance(node, Scalar) else None, self.diagnosis)
                 if role is Role.SQL_FILE:
                     piece = read_sql_file(node, text, self.folder, self.diagnosis)
@@ -150,20 +156,3 @@ class StepBinder:
 
 
 _ENDPOINTS = frozenset({Role.SOURCE, Role.DESTINATION})
-
-
-def _pieces(config: Any, own: Node, path: tuple[str, ...], name: str = "") -> Iterator[tuple[str, str, Node]]:
-    """Yield every text at a path of a model, with its name and node."""
-    if config is None:
-        return
-    if not path:
-        yield name, config, own
-        return
-    first, rest = path[0], path[1:]
-    if first == "*":
-        for index, item in enumerate(config):
-            inner = own.items[index] if isinstance(own, Sequence) and index < len(own.items) else own
-            yield from _pieces(item, inner, rest, f"{name}.{index}")
-        return
-    inner = own.values[first] if isinstance(own, Mapping) and first in own.values else own
-    yield from _pieces(getattr(config, first), inner, rest, f"{name}.{first}" if name else first)

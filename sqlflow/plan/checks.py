@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlflow.problem import did_you_mean
 from sqlflow.registry import Catalog, Unknown
-from sqlflow.sdk import Check, CheckKind, CheckScope, Role, roles
+from sqlflow.sdk import Check, CheckKind, CheckScope, Role, roles, values_at
 from sqlflow.spec import CheckOptions, Mapping, Node, Scalar, Sequence, find, to_data, validate
 
 from .endpoints import only
@@ -105,19 +105,21 @@ def _parts(kind: CheckKind, config: Any, body: Node) -> tuple[set[str], list[tup
     reads: set[str] = set()
     pieces: list[tuple[Role, str | None, Node]] = []
     for path, role in roles(kind.Config).items():
-        value = getattr(config, path[0])
-        place = find(body, path)[0] if isinstance(body, Mapping) and path[0] in body.values else body
-        if role is Role.READS and value is not None:
-            reads.add(value)
-        elif value is not None:
-            pieces.append((role, value, place))
+        for where, value in values_at(config, path):
+            if role is Role.READS:
+                reads.add(value)
+            else:
+                pieces.append((role, value, find(body, where)[0]))
     return reads, pieces
 
 
 def _long_form(kind: CheckKind, body: Node) -> Node:
     """Turn the short form `- not_null: [a]` into `{columns: [a]}`; places stay."""
-    if kind.shorthand is None or isinstance(body, Mapping):
+    if isinstance(body, Mapping):
         return body
+    if kind.shorthand is None:
+        bare = isinstance(body, Scalar) and body.value is None
+        return Mapping(body.line, body.column) if bare else body
     key = Scalar(body.line, body.column, kind.shorthand, kind.shorthand)
     return Mapping(body.line, body.column, {kind.shorthand: key}, {kind.shorthand: body})
 

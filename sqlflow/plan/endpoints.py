@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sqlflow.problem import did_you_mean
+from sqlflow.problem import Problem, did_you_mean
 from sqlflow.registry import Catalog, Unknown
 from sqlflow.sdk import BoundEndpoint, ConfigModel, Connector, Role
 from sqlflow.spec import Connection, Diagnosis, Mapping, Node, Scalar, validate
 
+from .guests import guarded
 from .variables import Scope
 
 
@@ -81,8 +82,12 @@ def bind_endpoint(
     scope: Scope,
     diagnosis: Diagnosis,
     folder: Path,
+    missing: list[tuple[str | None, Problem]],
 ) -> BoundEndpoint | None:
-    """Return a source or target with its connector, or note everything that is wrong with it."""
+    """Return a source or target with its connector, or note everything that is wrong with it.
+
+    What is only missing goes to `missing` with its place: another step may make it.
+    """
     if not isinstance(node, Mapping):
         diagnosis.add("SF203", f"{what} must be a mapping", node, "write {connector: csv, path: ...}")
         return None
@@ -123,10 +128,13 @@ def bind_endpoint(
     )
     if config is None or options is None:
         return None
-    if role is Role.SOURCE:
-        for finding in connector.missing(config, options, folder):
-            place = node.values.get(finding.option, node)
-            diagnosis.add("SF501", f"{what}: {finding.message}", place, finding.hint)
+    for found in guarded(connector, lambda: list(connector.objections(config, options, folder))):
+        mark = diagnosis.source.at(node.values.get(found.option, node))
+        problem = Problem(found.code, f"{what}: {found.message}", mark, found.hint)
+        if found.code == "SF501":
+            missing.append((connector.place(config, options), problem))
+        else:
+            diagnosis.problems.append(problem)
     return BoundEndpoint(connector, config, options, label)
 
 

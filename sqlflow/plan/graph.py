@@ -6,6 +6,7 @@ import graphlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 
 from sqlflow.problem import Problem, did_you_mean
 from sqlflow.sdk import fold_name
@@ -59,8 +60,18 @@ def build(steps: list[PlannedStep], problems: list[Problem]) -> Graph:
             earlier = shared[: next(i for i, s in enumerate(shared) if s.id == step.id)]
             for writer in earlier:
                 graph.add(step.id, writer.id, table)
+    for step in steps:
+        for writer in steps:
+            for output in writer.plan.outputs if step.plan.inputs else ():
+                if any(feeds(output, place) for place in step.plan.inputs):
+                    graph.add(step.id, writer.id, output)
     _add_named(graph, steps, problems)
     return graph
+
+
+def feeds(output: str, place: str) -> bool:
+    """Tell whether what is written to `output` is part of what is read from `place`, a name or a pattern."""
+    return output == place or place.startswith(f"{output}/") or fnmatchcase(output, place)
 
 
 def _add_named(graph: Graph, steps: list[PlannedStep], problems: list[Problem]) -> None:

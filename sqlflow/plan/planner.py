@@ -18,7 +18,7 @@ from .binding import ENVELOPE, StepBinder
 from .endpoints import Connections, DeclaredConnection
 from .engines import engine_plan
 from .expansion import instances, is_plain_id, with_defaults
-from .graph import build, ordered
+from .graph import build, feeds, ordered
 from .model import Plan, PlannedStep
 from .rules import shared_outputs, shared_tables
 from .selection import selected
@@ -250,6 +250,8 @@ class _Planner:
                 if bound is not None and not repeated:
                     steps.append(bound)
         self._check_defaults(defaults_node, used)
+        made = [output for step in steps for output in step.plan.outputs]
+        self.loose += [p for place, p in binder.missing if place is None or not any(feeds(o, place) for o in made)]
         return steps
 
     def _check_defaults(self, node: Node | None, used: set[str]) -> None:

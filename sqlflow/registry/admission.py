@@ -31,7 +31,21 @@ def objection(kind: str, brought: Any, reserved: Mapping[str, Collection[str]]) 
     name = getattr(brought, "name", None)
     if kind in (*_PARENTS, "function") and (not isinstance(name, str) or not _NAME.fullmatch(name)):
         return f"{brought!r} needs a class attribute `name` of letters, digits, _ and -, found {name!r}"
+    if parent is not None and (lacking := _lacking(brought, parent)):
+        return f"{kind} {name!r} lacks {_list(lacking)}"
     return _key_objection(kind, brought, set(reserved.get(kind, ())))
+
+
+def _lacking(brought: type, parent: type) -> set[str]:
+    """Return the methods and class attributes that a subclass must have and does not."""
+    attributes = {name for name in parent.__annotations__ if not hasattr(brought, name)}
+    aliased = {
+        f"a name without an alias for {field}"
+        for attribute in ("Config", "ReadOptions", "WriteOptions")
+        for field, info in getattr(getattr(brought, attribute, None), "model_fields", {}).items()
+        if info.alias is not None
+    }
+    return attributes | aliased | set(getattr(brought, "__abstractmethods__", ()))
 
 
 def _key_objection(kind: str, brought: Any, reserved: set[str]) -> str | None:

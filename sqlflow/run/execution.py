@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Event
 
+from sqlflow.errors import PluginBroken, StepError
 from sqlflow.plan import Plan
 from sqlflow.registry import Catalog, load_functions
 from sqlflow.sdk import Observer, Opening, RunFinished, RunStarted, Session, Udf, split_name
@@ -61,7 +62,7 @@ def execute(
     try:
         session.prepare(sorted({schema for step in plan.steps for schema in _schemas(step.plan.writes)}))
         for function in functions:
-            session.register(function)
+            _register(session, function)
         journal = Journal(plan)
         record = _blank(plan)
         made = [(owner.name, make()) for owner, make in catalog.observers()]
@@ -128,6 +129,15 @@ def _functions(plan: Plan, catalog: Catalog) -> list[Udf]:
     own = {f.name.lower(): f for f in load_functions(plan.function_folders)}
     found = {name: function for name in called if (function := own.get(name) or catalog.function(name))}
     return [found[name] for name in sorted(found)]
+
+
+def _register(session: Session, function: Udf) -> None:
+    """Make a function callable, or say why it cannot be."""
+    try:
+        session.register(function)
+    except StepError as error:
+        told = f"function {function.name!r} cannot be registered: {error.message}"
+        raise PluginBroken(told, hint="rename it, or mend its types", code="SF604") from error
 
 
 def _schemas(tables: frozenset[str]) -> set[str]:

@@ -48,6 +48,7 @@ class Journal:
                 "step": s.id,
                 "reads": sorted(s.reads),
                 "writes": sorted(s.plan.writes),
+                "inputs": sorted(s.plan.inputs),
                 "outputs": sorted(s.plan.outputs),
             }
             for s in self.plan.steps

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+import traceback
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import Event, Lock
 from typing import Any
 
 from sqlflow.errors import RunInterrupted, SQLFlowError, StepError
-from sqlflow.plan import Plan, PlannedStep
+from sqlflow.plan import Plan, PlannedStep, table_key
 from sqlflow.sdk import (
     Redactor,
     Session,
@@ -64,14 +65,9 @@ class Task:
         except SQLFlowError as error:
             self._fail(error)
         except Exception as error:  # noqa: BLE001 - a plugin may raise anything; it fails its step and nothing else
-            self._fail(
-                StepError(
-                    f"{type(error).__name__}: {error}",
-                    kind="internal",
-                    code="SF790",
-                    hint=f"this is a bug in the {self.step.type_name} step or its connector; report it",
-                )
-            )
+            frame = traceback.extract_tb(error.__traceback__)[-1]
+            hint = f"raised in {frame.filename}, line {frame.lineno}: a bug there; tell its authors"
+            self._fail(StepError(f"{type(error).__name__}: {error}", kind="internal", code="SF790", hint=hint))
         finally:
             record.duration_ms = (time.perf_counter() - started) * 1000
             record.cpu_ms = (time.thread_time() - cpu) * 1000
@@ -132,11 +128,29 @@ class Task:
         token = Token(self.plan.run_id, self.step.id, number)
         context = StepContext(session, token, self.plan.folder, self.plan.started_at, self._warn)
         try:
-            return self.step.step_type.execute(self.step.given, context)
+            result = self.step.step_type.execute(self.step.given, context)
+            self._hold_to_plan(session, result)
+            return result
         finally:
             with self._lock:
                 self._current, self.deadline = None, None
             session.close()
+
+    def _hold_to_plan(self, session: Session, result: StepExecutionResult) -> None:
+        """Refuse a green step that did not commit, wrote what it had not announced, or left checks out."""
+        announced = {table_key(table) for table in self.step.plan.writes}
+        strange = sorted(t for t in session.commits if t is not None and table_key(t) not in announced)
+        left = len(self.step.given.checks) - len(result.checks)
+        told = None
+        if not session.commits:
+            told = "returned without committing anything"
+        elif strange:
+            told = f"wrote {', '.join(strange)}, which its plan does not name"
+        elif left > 0:
+            told = f"left {left} of {len(self.step.given.checks)} checks out"
+        if told:
+            hint = "this is a bug in the step type; tell its authors"
+            raise StepError(f"step type {self.step.type_name!r} {told}", code="SF791", kind="internal", hint=hint)
 
     def _succeed(self, result: StepExecutionResult) -> None:
         record = self.record

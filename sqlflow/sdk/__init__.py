@@ -26,6 +26,7 @@ from .check import (
     QueryTest,
     RowTest,
     TableTest,
+    refuse_failed,
 )
 from .config import (
     DURATION_PATTERN,
@@ -37,6 +38,7 @@ from .config import (
     Duration,
     Endpoint,
     Expression,
+    Objection,
     Query,
     ReadsTable,
     Role,
@@ -50,12 +52,13 @@ from .config import (
     parse_duration,
     role_of,
     roles,
+    values_at,
 )
 from .connector import (
     ArrowStream,
     ConnectionReport,
     Connector,
-    Finding,
+    Mode,
     NoOptions,
     ReadRequest,
     Rows,
@@ -65,9 +68,9 @@ from .connector import (
 )
 from .context import StepContext
 from .engine import (
+    Batch,
     Commit,
     Engine,
-    Mode,
     Opening,
     Published,
     ScriptWrite,
@@ -107,7 +110,6 @@ from .sqltext import (
 from .step import (
     BoundEndpoint,
     BoundStatement,
-    Objection,
     StepExecutionResult,
     StepInput,
     StepPlan,
@@ -115,6 +117,7 @@ from .step import (
 )
 from .storage import StorageBackend, StorageLocation
 from .udf import Udf, udf
+from .writing import TableStep, WriteConfig, write_objections, write_table
 
 __all__ = [
     "DURATION_PATTERN",
@@ -122,6 +125,7 @@ __all__ = [
     "MASK",
     "SQL_ROLES",
     "ArrowStream",
+    "Batch",
     "BoundEndpoint",
     "BoundStatement",
     "Change",
@@ -146,7 +150,6 @@ __all__ = [
     "Engine",
     "Event",
     "Expression",
-    "Finding",
     "Hooks",
     "Mode",
     "NoOptions",
@@ -195,6 +198,7 @@ __all__ = [
     "StorageLocation",
     "TableInfo",
     "TableSchema",
+    "TableStep",
     "TableTest",
     "TableWrite",
     "Token",
@@ -202,10 +206,10 @@ __all__ = [
     "Udf",
     "ViewWrite",
     "WarehouseLocked",
+    "WriteConfig",
     "WriteRequest",
     "WriteResult",
     "WritesTable",
-    "...`. Nothing here runs a pipeline",
     "columns_list",
     "compare",
     "did_you_mean",
@@ -220,10 +224,13 @@ __all__ = [
     "parse_duration",
     "quote",
     "quote_name",
-    "reads a document or",
+    "refuse_failed",
     "role_of",
     "roles",
     "split_name",
     "udf",
+    "values_at",
     "widens",
+    "write_objections",
+    "write_table",
 ]

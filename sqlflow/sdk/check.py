@@ -6,9 +6,11 @@ A kind only writes SQL text. Which table, when, in how many scans and with which
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
+
+from sqlflow.errors import CheckFailed
 
 from .config import ConfigModel
 
@@ -48,7 +50,7 @@ class CheckKind(ABC):
 
     name: ClassVar[str]
     Config: ClassVar[type[ConfigModel]]
-    scope: ClassVar[CheckScope]
+    scope: ClassVar[CheckScope] = "batch"
     """Where it holds unless the document says otherwise: on the staged batch, or on the target before the commit."""
     scopes: ClassVar[frozenset[CheckScope]] = frozenset({"batch", "target"})
     """Where it can hold at all."""
@@ -88,3 +90,16 @@ class CheckResult:
     total: int | None = None
     message: str = ""
     sample: tuple[Mapping[str, Any], ...] = ()
+
+
+def refuse_failed(results: Iterable[CheckResult], *, kept: str) -> None:
+    """Let nothing pass a check of severity `error` that does not hold; `kept` says what stays as it was.
+
+    Raises:
+        CheckFailed: tells every check that failed, with samples.
+
+    """
+    failed = [r for r in results if not r.passed and r.severity == "error"]
+    if failed:
+        told = "\n".join(f"check {r.name} failed: {r.message}" for r in failed)
+        raise CheckFailed(told, hint=f"{kept}; mend the rows, or the check", code="SF701")

@@ -13,12 +13,24 @@ import itertools
 import re
 import textwrap
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
 from functools import lru_cache
 from typing import Annotated, Any, Union, get_args, get_origin
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, SecretStr, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    SecretStr,
+    WithJsonSchema,
+)
+
+from .sqltext import split_name
 
 
 class ConfigModel(BaseModel):
@@ -43,8 +55,15 @@ class Role(Enum):
 Query = Annotated[str, Role.QUERY]
 Statements = Annotated[str, Role.STATEMENTS]
 Expression = Annotated[str, Role.EXPRESSION]
-ReadsTable = Annotated[str, Role.READS, Field(min_length=1)]
-WritesTable = Annotated[str, Role.WRITES, Field(min_length=1)]
+
+
+def _table_name(value: str) -> str:
+    split_name(value)
+    return value
+
+
+ReadsTable = Annotated[str, Role.READS, AfterValidator(_table_name), Field(min_length=1)]
+WritesTable = Annotated[str, Role.WRITES, AfterValidator(_table_name), Field(min_length=1)]
 SqlFile = Annotated[str, Role.SQL_FILE, Field(min_length=1)]
 Secret = SecretStr
 
@@ -68,6 +87,17 @@ class Endpoint(BaseModel):
 
 Source = Annotated[Endpoint, Role.SOURCE]
 Destination = Annotated[Endpoint, Role.DESTINATION]
+
+
+@dataclass(frozen=True, slots=True)
+class Objection:
+    """Something that a guest finds wrong with its options; `option` is the key it belongs to."""
+
+    option: str
+    message: str
+    hint: str | None = None
+    code: str = "SF502"
+
 
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)[a-z]*", re.IGNORECASE)
@@ -162,7 +192,7 @@ def roles(model: type[BaseModel]) -> Mapping[tuple[str, ...], Role]:
     """Map the path of every field that has a role to that role; `*` stands for any list position."""
     found: dict[tuple[str, ...], Role] = {}
     for name, field in model.model_fields.items():
-        path = (field.alias or name,)
+        path = (name,)
         for part in field.metadata:
             if isinstance(part, Role):
                 found[path] = part
@@ -184,6 +214,20 @@ def _roles_within(annotation: Any, path: tuple[str, ...]) -> Iterator[tuple[tupl
             yield from _roles_within(part, path)
     elif isinstance(annotation, type) and issubclass(annotation, BaseModel) and annotation is not Endpoint:
         yield from (((*path, *inner), role) for inner, role in roles(annotation).items())
+
+
+def values_at(model: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+    """Yield every value that a role's path stands for in a model, with its own path; `*` is every list position."""
+    if not path:
+        if model is not None:
+            yield (), model
+        return
+    first, rest = path[0], path[1:]
+    if first == "*":
+        for index, item in enumerate(model or ()):
+            yield from (((index, *inner), value) for inner, value in values_at(item, rest))
+    elif model is not None:
+        yield from (((first, *inner), value) for inner, value in values_at(getattr(model, first), rest))
 
 
 @lru_cache(maxsize=512)

@@ -11,15 +11,18 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, TypeVar
 
 from sqlflow.errors import StepError
 
-from .config import ColumnSpec, ConfigModel
+from .config import ColumnSpec, ConfigModel, Objection
 from .schema import TableSchema
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+
+Mode = Literal["replace", "append", "merge", "delete_insert"]
 
 
 class NoOptions(ConfigModel):
@@ -80,7 +83,7 @@ class WriteRequest:
     config: Any
     options: Any
     folder: Path
-    mode: str = "replace"
+    mode: Mode = "replace"
     key: Sequence[str] = ()
     token: str = ""
 
@@ -92,15 +95,6 @@ class WriteResult:
     rows: int | None
     bytes: int | None = None
     places: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something that a connector knows to be wrong before anything runs; `option` is the key it belongs to."""
-
-    option: str
-    message: str
-    hint: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +131,14 @@ class Connector(ABC, Generic[C]):
         """Write the rows so that a reader sees all of them or what was there before."""
         raise StepError(f"connector {self.name!r} cannot write", hint="use it as a source", kind="internal")
 
-    def missing(self, config: Any, options: Any, folder: Path) -> Iterator[Finding]:
-        """Tell what can be seen to be missing without touching a network, such as a local file."""
+    def objections(self, config: Any, options: Any, folder: Path) -> Iterator[Objection]:
+        """Tell what does not go together, and which local file is missing (code SF501); touches no network."""
         return iter(())
+
+    def place(self, config: Any, options: Any) -> str | None:
+        """Name what is read or written, so that a step that reads a place waits for the one that writes it."""
+        named = [getattr(model, key, None) for model in (config, options) for key in ("path", "table")]
+        return ":".join(str(value) for value in named if value) or None
 
     @abstractmethod
     def test(self, config: C, folder: Path) -> ConnectionReport:

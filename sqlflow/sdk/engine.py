@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 from .check import Check, CheckResult
 from .config import ColumnSpec, ConfigModel
-from .connector import ArrowStream, Rows, Select
+from .connector import ArrowStream, Mode, Rows, Select
 from .events import RowCounts
 from .schema import Policy, TableSchema
 from .storage import StorageLocation
@@ -22,8 +22,6 @@ from .udf import Udf
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-Mode = Literal["replace", "append", "merge", "delete_insert"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,22 +33,6 @@ class TableInfo:
     schema: TableSchema
     indexes: tuple[str, ...] = ()
     owned: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Staged:
-    """A batch ready to be checked and published.
-
-    `relation` is SQL text that may follow FROM. A batch that is used once may stay a query until it is published
-    (`materialized` false); then its rows are counted when they are written.
-    """
-
-    relation: str
-    schema: TableSchema
-    materialized: bool
-    rows: int | None = None
-    table: str | None = None
-    source: Select | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +48,66 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True)
+class Batch:
+    """What a batch is to become: which table it meets and how, and what its columns must be.
+
+    `once` says that the batch is used a single time, so that it may stay a query until it is published.
+    """
+
+    target: str
+    token: Token
+    mode: Mode = "replace"
+    columns: Mapping[str, ColumnSpec] = field(default_factory=dict)
+    once: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """A batch ready to be checked and published.
+
+    `relation` is SQL text that may follow FROM. A batch that is used once may stay a query until it is published
+    (`materialized` false); then its rows are counted when they are written.
+    """
+
+    batch: Batch
+    relation: str
+    schema: TableSchema
+    materialized: bool
+    rows: int | None = None
+    table: str | None = None
+    source: Select | None = None
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """The parameters that `relation` uses: those of its query, as long as it is one."""
+        return self.source.parameters if self.source is not None and not self.materialized else {}
+
+
+@dataclass(frozen=True, slots=True)
 class TableWrite:
     """A staged batch meets its target. Columns meet by name."""
 
-    target: str
     staged: Staged
-    mode: Mode
     key: tuple[str, ...] = ()
     policy: Policy = "alert"
     on_duplicate: Literal["error", "first", "last"] = "error"
     order_by: tuple[str, ...] = ()
     adopt: bool = False
-    columns: Mapping[str, ColumnSpec] = field(default_factory=dict)
+
+    @property
+    def target(self) -> str:
+        """The table that is written."""
+        return self.staged.batch.target
+
+    @property
+    def mode(self) -> Mode:
+        """How rows meet what is there."""
+        return self.staged.batch.mode
+
+    @property
+    def columns(self) -> Mapping[str, ColumnSpec]:
+        """The declared columns."""
+        return self.staged.batch.columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +131,7 @@ class ScriptWrite:
 class Commit:
     """Everything that becomes visible at once. `write` None records only that the step is done.
 
-    `checks` hold on `target` after writing and before the commit. `staged_checks` are the results on the batch.
+    `checks` hold on `target` after writing and before the commit.
     """
 
     token: Token
@@ -125,6 +155,8 @@ class Session(Protocol):
     """One connection to the warehouse with at most one transaction. `fork` gives an independent one."""
 
     dialect: str
+    commits: tuple[str | None, ...]
+    """The target of every commit of this session; core holds a step to it."""
 
     def fork(self) -> Session:
         """Open another connection to the same warehouse, for one attempt of one step."""
@@ -141,17 +173,8 @@ class Session(Protocol):
     def tables(self) -> tuple[str, ...]:
         """Return the qualified names of all tables and views of the warehouse, its own state left out."""
 
-    def stage(
-        self,
-        source: Select | ArrowStream,
-        *,
-        target: str,
-        token: Token,
-        columns: Mapping[str, ColumnSpec] | None = None,
-        once: bool = False,
-        replacing: bool = False,
-    ) -> Staged:
-        """Take a batch in. `once` says that it is used a single time and may stay a query until then."""
+    def stage(self, source: Select | ArrowStream, batch: Batch) -> Staged:
+        """Take a batch in, cast to its declared columns."""
 
     def check(self, relation: str, checks: Sequence[Check]) -> tuple[CheckResult, ...]:
         """Run checks against a relation in as few scans as possible."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from .check import Check, CheckResult, CheckScope
-from .config import ConfigModel, Role, roles
+from .config import ConfigModel, Objection, Role, roles, values_at
 from .connector import Connector
 from .context import StepContext
 from .events import RowCounts
@@ -41,6 +41,11 @@ class BoundEndpoint:
     options: Any
     label: str
 
+    @property
+    def place(self) -> str | None:
+        """What is read or written, as one name."""
+        return self.connector.place(self.config, self.options)
+
 
 @dataclass(frozen=True, slots=True)
 class StepInput:
@@ -57,15 +62,6 @@ class StepInput:
 
 
 @dataclass(frozen=True, slots=True)
-class Objection:
-    """Something a step type finds wrong with its config as a whole; `option` is the key it belongs to."""
-
-    option: str
-    message: str
-    hint: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class StepPlan:
     """What a step will do: tables read and written, and how. Names are as in the document."""
 
@@ -73,7 +69,10 @@ class StepPlan:
     writes: frozenset[str] = frozenset()
     mode: str | None = None
     makes_view: bool = False
+    inputs: tuple[str, ...] = ()
+    """Places outside the warehouse that are read."""
     outputs: tuple[str, ...] = ()
+    """Places outside the warehouse that are written."""
     objections: tuple[Objection, ...] = ()
 
 
@@ -101,15 +100,22 @@ class StepType(ABC):
         reads: set[str] = set()
         writes: set[str] = set()
         for path, role in roles(self.Config).items():
-            if len(path) == 1 and role in (Role.READS, Role.WRITES):
-                value = getattr(given.config, path[0])
-                if value is not None:
-                    (reads if role is Role.READS else writes).add(value)
+            if role in (Role.READS, Role.WRITES):
+                (reads if role is Role.READS else writes).update(v for _, v in values_at(given.config, path))
         for statements in given.sql.values():
             for statement in statements:
                 reads |= statement.reads
                 writes |= statement.writes
-        return StepPlan(frozenset(reads), frozenset(writes))
+        places = {Role.SOURCE: set[str](), Role.DESTINATION: set[str]()}
+        for name, endpoint in given.endpoints.items():
+            if endpoint.place is not None:
+                places[roles(self.Config)[name,]].add(endpoint.place)
+        return StepPlan(
+            frozenset(reads),
+            frozenset(writes),
+            inputs=tuple(sorted(places[Role.SOURCE])),
+            outputs=tuple(sorted(places[Role.DESTINATION])),
+        )
 
     @abstractmethod
     def execute(self, given: StepInput, context: StepContext) -> StepExecutionResult:

@@ -20,8 +20,9 @@ from .model import (
     Variable,
     VariableType,
 )
+from .node import Mapping, Node, Path_, Scalar, Sequence, Source, find, to_data
 from .reader import parse_pipeline, read_pipeline, read_project
-from .text import Mapping, Node, Path_, Scalar, Sequence, Source, find, read_source, resolve, to_data
+from .text import read_source, resolve
 
 __all__ = [
     "CheckOptions",

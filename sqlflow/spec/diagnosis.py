@@ -16,7 +16,8 @@ from sqlflow.problem import Mark, Problem, did_you_mean
 from sqlflow.sdk import SQL_ROLES, Role, role_of
 
 from .interpolation import BadExpression, Expression, Lookup, Resolved, expressions, fill, is_interpolated
-from .text import Mapping, Node, Path_, Scalar, Sequence, Source, find, resolve
+from .node import Mapping, Node, Path_, Scalar, Sequence, Source, find
+from .text import resolve
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -221,6 +222,10 @@ _EXPECTED = {
     "string_type": "text", "int_type": "a whole number", "float_type": "a number", "bool_type": "true or false",
     "list_type": "a list", "dict_type": "a mapping", "model_type": "a mapping", "int_from_float": "a whole number",
     "bool_parsing": "true or false", "int_parsing": "a whole number", "float_parsing": "a number",
+    "date_parsing": "a date such as 2024-01-31", "date_from_datetime_parsing": "a date such as 2024-01-31",
+    "date_type": "a date such as 2024-01-31", "datetime_parsing": "a timestamp such as 2024-01-31T12:00:00",
+    "datetime_from_date_parsing": "a timestamp such as 2024-01-31T12:00:00",
+    "datetime_type": "a timestamp such as 2024-01-31T12:00:00",
     "model_attributes_type": "a mapping", "tuple_type": "a list",
 }  # fmt: skip
 

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 from pydantic import BaseModel
 
 from .diagnosis import Diagnosis
-from .text import Mapping, Node, Source
+from .node import Mapping, Node, Source
 
 M = TypeVar("M", bound=BaseModel)
 

@@ -12,7 +12,8 @@ from sqlflow.problem import Problem, did_you_mean
 from .diagnosis import Diagnosis, Filled, validate
 from .document import Document
 from .model import Pipeline, Project
-from .text import Mapping, Scalar, Source, parse, read_source, to_data
+from .node import Mapping, Scalar, Source, to_data
+from .text import parse, read_source
 
 M = TypeVar("M", bound=BaseModel)
 

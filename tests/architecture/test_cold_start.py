@@ -23,7 +23,9 @@ def test_importing_the_package_loads_nothing():
 
 def test_version_loads_nothing():
     """`sqlflow --version` answers before anything is imported."""
-    assert loaded_after("import sys; sys.argv = ['sqlflow', '--version']; import sqlflow.cli.main as m; m.main()") == set()
+    assert (
+        loaded_after("import sys; sys.argv = ['sqlflow', '--version']; import sqlflow.cli.main as m; m.main()") == set()
+    )
 
 
 def test_discovery_loads_no_driver():

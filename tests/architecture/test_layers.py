@@ -43,7 +43,7 @@ def test_packages_import_faces():
 def test_guests_import_the_sdk_only():
     """Built-ins and plugins know nothing of SQLFlow but `sqlflow.sdk` and themselves."""
     guests = [path for path in modules() if room_of(path) == "builtins"]
-    guests += [p for p in (ROOT / "plugins").glob("*/sqlflow_*/**/*.py")]
+    guests += (ROOT / "plugins").glob("*/sqlflow_*/**/*.py")
     broken = []
     for path in guests:
         for line, name in imports(path):
@@ -78,6 +78,8 @@ def test_each_library_has_one_home():
             library = name.split(".")[0]
             if library in sys.stdlib_module_names or library in CURRENCY or library in ("sqlflow", "__future__"):
                 continue
-            if not any(where == home or (home.endswith("/") and where.startswith(home)) for home in HOMES.get(library, ())):
+            if not any(
+                where == home or (home.endswith("/") and where.startswith(home)) for home in HOMES.get(library, ())
+            ):
                 broken.append(f"{where}:{line} imports {name}")
     assert broken == []

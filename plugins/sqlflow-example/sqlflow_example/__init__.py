@@ -5,7 +5,6 @@ drivers inside the methods that use them, and give every option a docstring, whi
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,24 +12,21 @@ from typing import TYPE_CHECKING, Any
 from sqlflow.sdk import (
     ArrowStream,
     CheckKind,
-    Commit,
     ConfigModel,
     ConnectionReport,
     Connector,
-    Finding,
     NoOptions,
+    Objection,
     ReadRequest,
     ReadsTable,
     RowTest,
     Select,
     StepContext,
-    StepExecutionResult,
     StepInput,
-    StepPlan,
     StepType,
-    TableWrite,
+    TableStep,
     Udf,
-    WritesTable,
+    WriteConfig,
     hookimpl,
     literal,
     quote,
@@ -60,10 +56,10 @@ class Calendar(Connector[NoOptions]):
     name = "calendar"
     ReadOptions = CalendarRead
 
-    def missing(self, config: Any, options: CalendarRead, folder: Path) -> Iterator[Finding]:
+    def objections(self, config: Any, options: CalendarRead, folder: Path) -> Iterator[Objection]:
         """Tell, before anything runs, when the range holds no day."""
         if options.end < options.start:
-            yield Finding("end", f"end {options.end} is before start {options.start}", "swap the two dates")
+            yield Objection("end", f"end {options.end} is before start {options.start}", "swap the two dates")
 
     def read(self, request: ReadRequest) -> ArrowStream:
         """Hand out a stream; the days are made when somebody takes it."""
@@ -85,39 +81,22 @@ def _days(options: CalendarRead) -> "pa.RecordBatchReader":
     return pa.table({**columns, "weekday": weekday, "is_weekend": pc.greater(weekday, 5)}).to_reader()
 
 
-class CopyTableConfig(ConfigModel):
-    """A table of the warehouse under a second name."""
+class CopyTableConfig(WriteConfig):
+    """A table of the warehouse under a second name; `target`, `mode`, `key` and the rest come with WriteConfig."""
 
     table: ReadsTable
     """Table or view to copy; the step waits for whatever writes it."""
 
-    target: WritesTable
-    """Table that becomes the copy; it is replaced on every run."""
 
-    adopt: bool = False
-    """Whether to replace a target that SQLFlow did not make."""
-
-
-class CopyTable(StepType):
+class CopyTable(TableStep):
     """Copies a table. The copy, its checks and the commit record are one transaction."""
 
     name = "copy_table"
     Config = CopyTableConfig
-    check_scopes = frozenset({"target"})
 
-    def plan(self, given: StepInput, folder: Path) -> StepPlan:
-        """Add the mode to what core reads off the types of the fields: the tables read and written."""
-        return replace(super().plan(given, folder), mode="replace")
-
-    def execute(self, given: StepInput, context: StepContext) -> StepExecutionResult:
-        """Stage the rows, then publish them: readers see the old copy or the new one."""
-        config: CopyTableConfig = given.config
-        session = context.session
-        rows = Select(session.dialect, f"SELECT * FROM {quote_name(config.table)}")
-        staged = session.stage(rows, target=config.target, token=context.token, replacing=True)
-        write = TableWrite(config.target, staged, "replace", adopt=config.adopt)
-        done = session.publish(Commit(context.token, write, config.target, given.checks))
-        return StepExecutionResult(done.rows, done.schema, done.checks)
+    def rows(self, given: StepInput, context: StepContext) -> Select:
+        """Say where the rows come from; staging, checking and publishing are done for us."""
+        return Select(context.session.dialect, f"SELECT * FROM {quote_name(given.config.table)}")
 
 
 class MatchesConfig(ConfigModel):

@@ -79,7 +79,7 @@ def test_calendar_takes_variables(tmp_path):
 def test_calendar_refuses_a_range_without_days(tmp_path):
     """A range that ends before it starts is found before anything runs, at its key."""
     found = problems(spec(tmp_path, CALENDAR.format(start="2024-01-02", end="2024-01-01")))
-    assert found == [("SF501", 6, "source of step 'days': end 2024-01-01 is before start 2024-01-02")]
+    assert found == [("SF502", 6, "source of step 'days': end 2024-01-01 is before start 2024-01-02")]
 
 
 def test_wrong_options_are_problems_at_their_lines(tmp_path):
@@ -239,7 +239,7 @@ def test_matches_fails_on_a_bad_row_and_shows_it(tmp_path):
         error = result.steps[0].error
         assert error["code"] == "SF701"
         assert error["message"] == "check matches(email) failed: 1 of 3 rows\n  email = a@b."
-        assert error["hint"] == "nothing was written; people keeps its old rows"
+        assert error["hint"].startswith("nothing was written and people keeps its old rows")
 
 
 def test_the_spec_of_the_readme_runs(tmp_path):

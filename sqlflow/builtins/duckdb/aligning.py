@@ -86,10 +86,8 @@ def _fits(session: DuckDbSession, write: TableWrite, column: Column, known: Colu
     """Tell whether every value of the batch's column may enter the target's without loss."""
     if normal_type(column.type) == normal_type(known.type) or widens(column.type, known.type):
         return True
-    parameters = {}
-    if write.staged.source is not None and not write.staged.materialized:
-        parameters = dict(write.staged.source.parameters)
-    values = session.execute(f"SELECT count({quote(column.name)}) FROM {write.staged.relation}", parameters)[0][0]
+    counted = f"SELECT count({quote(column.name)}) FROM {write.staged.relation}"
+    values = session.execute(counted, write.staged.parameters)[0][0]
     return bool(values == 0)  # empty or all NULL: nothing speaks for another type
 
 

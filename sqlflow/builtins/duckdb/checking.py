@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sqlflow.sdk import Check, CheckFailed, CheckResult, QueryTest, RowTest, StepError, TableTest, quote
+from sqlflow.sdk import Check, CheckResult, QueryTest, RowTest, StepError, TableTest, quote
 
 if TYPE_CHECKING:
     from .session import DuckDbSession
@@ -32,14 +32,6 @@ def run(session: DuckDbSession, relation: str, checks: Sequence[Check]) -> tuple
     if scanned:
         results.update(_scan(session, relation, scanned))
     return tuple(results[position] for position in range(len(checks)))
-
-
-def refuse(results: Sequence[CheckResult], *, kept: str) -> None:
-    """Raise CheckFailed when a check of severity error does not hold."""
-    failed = [r for r in results if not r.passed and r.severity == "error"]
-    if failed:
-        told = "\n".join(f"check {r.name} failed: {r.message}" for r in failed)
-        raise CheckFailed(told, hint=f"{kept}; mend the rows, or the check", code="SF701")
 
 
 def _filtered(relation: str, check: Check) -> str:
@@ -69,6 +61,9 @@ def _scan(
     try:
         row = session.execute(sql, parameters)[0]
     except StepError as error:
+        if len(scanned) > 1:  # find the one that is broken: its scan mates are not to blame
+            for one in scanned:
+                _scan(session, relation, [one])
         raise _broken([check for _, check, _ in scanned], error) from error
     found: dict[int, CheckResult] = {}
     for index, (position, check, test) in enumerate(scanned):

@@ -11,11 +11,12 @@ from typing import Any
 
 from sqlflow.sdk import (
     ArrowStream,
+    Batch,
     Commit,
     ConfigModel,
     ConnectionReport,
     Connector,
-    Finding,
+    Objection,
     Opening,
     Query,
     ReadRequest,
@@ -73,12 +74,14 @@ class DuckDbConnector(Connector[DuckDbFile]):
     WriteOptions = DuckDbWrite
     write_modes = frozenset({"replace", "append", "merge", "delete_insert"})
 
-    def missing(self, config: DuckDbFile, options: Any, folder: Path) -> Iterator[Finding]:
+    def objections(self, config: DuckDbFile, options: Any, folder: Path) -> Iterator[Objection]:
         """Tell when the file is not there, or neither or both of table and query are given."""
-        if not (folder / config.path).is_file():
-            yield Finding("path", f"file not found: {config.path}", "check the path; it starts at the project folder")
+        if isinstance(options, DuckDbRead) and not (folder / config.path).is_file():
+            yield Objection(
+                "path", f"file not found: {config.path}", "check the path; it starts at the project folder", "SF501"
+            )
         if isinstance(options, DuckDbRead) and (options.table is None) == (options.query is None):
-            yield Finding("table", "needs a table or a query, and not both", "write table: NAME or query: SELECT ...")
+            yield Objection("table", "needs a table or a query, and not both", "write table: NAME or query: SELECT ...")
 
     def read(self, request: ReadRequest) -> Select:
         """Attach the file read-only and select from it."""
@@ -107,10 +110,8 @@ class DuckDbConnector(Connector[DuckDbFile]):
             session.prepare([split_name(table)[-2]] if "." in table else [])
             if token.step in session.committed(run):
                 return WriteResult(0, places=(f"{request.config.path}:{table} (already committed)",))
-            staged = session.stage(
-                ArrowStream(rows.batches), target=table, token=token, replacing=request.mode == "replace"
-            )
-            write = TableWrite(table, staged, request.mode, tuple(request.key))  # type: ignore[arg-type]
+            staged = session.stage(ArrowStream(rows.batches), Batch(table, token, request.mode))
+            write = TableWrite(staged, tuple(request.key))
             done = session.publish(Commit(token, write, table))
             return WriteResult(done.rows.read, places=(f"{request.config.path}:{table}",))
         finally:

@@ -23,7 +23,7 @@ from sqlflow.sdk import (
 
 from .aligning import Alignment, align
 from .keys import check_keys, deduplicated
-from .warehouse import Entry, quoted
+from .warehouse import STAGE_PREFIX, Entry, beside, quoted
 
 if TYPE_CHECKING:
     from .session import DuckDbSession
@@ -94,25 +94,24 @@ def _refuse_foreign(session: DuckDbSession, target: str, entry: Entry | None, *,
 
 
 def _replace(session: DuckDbSession, write: TableWrite, entry: Entry | None) -> Done:
-    target, staged = quoted(write.target), write.staged
-    batch, parameters = (
-        staged.relation,
-        staged.source.parameters if staged.source and not staged.materialized else {},
-    )
-    if write.on_duplicate != "error":
-        batch = f"({deduplicated(write)})"
-    if entry is not None:
-        session.execute(f"DROP {entry.kind.upper()} {target}")
+    """Put the batch in the place of the target; it may be a query that reads the target itself."""
+    staged = write.staged
+    name = split_name(write.target)[-1]
     if staged.table is not None and write.on_duplicate == "error":
-        session.execute(f"ALTER TABLE {quoted(staged.table)} RENAME TO {quote(split_name(write.target)[-1])}")
-        rows = staged.rows or 0
+        fresh, rows = staged.table, staged.rows or 0
     else:
-        rows = int(session.execute(f"CREATE TABLE {target} AS FROM {batch}", parameters)[0][0])
-        if staged.table is not None:
-            session.execute(f"DROP TABLE {quoted(staged.table)}")
-    for name, spec in write.columns.items():
+        fresh = beside(write.target, f"{STAGE_PREFIX}{name}")
+        batch = f"({deduplicated(write)})" if write.on_duplicate != "error" else staged.relation
+        made = fresh if entry is not None else write.target
+        rows = int(session.execute(f"CREATE TABLE {quoted(made)} AS FROM {batch}", staged.parameters)[0][0])
+        fresh = made
+    if entry is not None:
+        session.execute(f"DROP {entry.kind.upper()} {quoted(write.target)}")
+    if fresh != write.target:
+        session.execute(f"ALTER TABLE {quoted(fresh)} RENAME TO {quote(name)}")
+    for column, spec in write.columns.items():
         if not spec.nullable:
-            _require(session, write.target, name)
+            _require(session, write.target, column)
     for _, statement in entry.indexes if entry else ():
         session.execute(statement)
     return Done(RowCounts(read=rows, inserted=rows, updated=0, deleted=None))
@@ -139,7 +138,6 @@ def _view(session: DuckDbSession, write: ViewWrite, entry: Entry | None) -> Done
 
 def _append(session: DuckDbSession, write: TableWrite, alignment: Alignment) -> Done:
     staged = write.staged
-    parameters = staged.source.parameters if staged.source and not staged.materialized else {}
     warnings: tuple[str, ...] = ()
     batch = staged.relation
     alignment.apply(session, write.target)
@@ -158,7 +156,7 @@ def _append(session: DuckDbSession, write: TableWrite, alignment: Alignment) -> 
             told = f"{changed} rows have a key that is in {write.target} already but other values"
             warnings = (f"{told}; append keeps the old ones. Write mode: merge to update them",)
         batch = f"(SELECT s.* FROM {batch} s WHERE NOT {known})"
-    inserted = _insert(session, write.target, batch, alignment, parameters)
+    inserted = _insert(session, write.target, batch, alignment, staged.parameters)
     read = staged.rows if staged.rows is not None else inserted
     return Done(RowCounts(read=read, inserted=inserted, updated=0, deleted=0), warnings)
 

@@ -8,10 +8,10 @@ from typing import Any, Literal
 
 from sqlflow.sdk import (
     ArrowStream,
+    Batch,
     Check,
     CheckResult,
     Column,
-    ColumnSpec,
     Commit,
     Published,
     Rows,
@@ -23,12 +23,10 @@ from sqlflow.sdk import (
     TableInfo,
     TableSchema,
     TableWrite,
-    Token,
     Udf,
     ViewWrite,
-    join_name,
     quote,
-    split_name,
+    refuse_failed,
 )
 
 from . import checking, publishing, staging
@@ -48,6 +46,7 @@ class DuckDbSession:
         self._forked = forked
         self._broken = False
         self._teardown: list[str] = []
+        self.commits: tuple[str | None, ...] = ()
 
     def fork(self) -> DuckDbSession:
         """Open another connection to the same warehouse."""
@@ -91,23 +90,14 @@ class DuckDbSession:
         rows = self.execute(f"DESCRIBE FROM {relation}", parameters)
         return TableSchema(tuple(Column(r[0], r[1], r[2] != "NO" and None) for r in rows))
 
-    def stage(
-        self,
-        source: Select | ArrowStream,
-        *,
-        target: str,
-        token: Token,
-        columns: Mapping[str, ColumnSpec] | None = None,
-        once: bool = False,
-        replacing: bool = False,
-    ) -> Staged:
+    def stage(self, source: Select | ArrowStream, batch: Batch) -> Staged:
         """Take a batch in, as a query when it is used once, else as a table."""
         if isinstance(source, Select):
             for statement in source.setup:
                 self.execute(statement)
             self._teardown += source.teardown
         try:
-            return staging.stage(self, source, target, token, columns or {}, once=once, replacing=replacing)
+            return staging.stage(self, source, batch)
         except StepError as error:
             raise explained(source, error) from error
 
@@ -120,14 +110,15 @@ class DuckDbSession:
         write = commit.write
         plan = publishing.prepare(self, write) if write is not None else None
         with self._transaction():
-            done = plan.run(self) if plan is not None else publishing.Done(publishing.read_only(commit.rows))
+            done = self._written(plan, write) if plan else publishing.Done(publishing.read_only(commit.rows))
             checks: tuple[CheckResult, ...] = ()
             if commit.checks and commit.target:
                 checks = checking.run(self, quoted(commit.target), commit.checks)
-                checking.refuse(checks, kept=f"{commit.target} keeps its old rows")
+                refuse_failed(checks, kept=f"{commit.target} keeps its old rows")
             append_commit(self.connection, commit.token, commit.target, done.total)
         with translated():
             verify_commit(self.connection, commit.token)
+        self.commits += (commit.target,)
         if isinstance(write, ScriptWrite):
             self.warehouse.forget()
         elif write is not None and plan is not None:
@@ -136,6 +127,12 @@ class DuckDbSession:
         made = commit.target if isinstance(write, (TableWrite, ViewWrite)) else None
         schema = self.schema_of(quoted(made)) if made else None
         return Published(done.rows, schema, checks, done.warnings)
+
+    def _written(self, plan: publishing.Publication, write: Any) -> publishing.Done:
+        try:
+            return plan.run(self)
+        except StepError as error:  # a batch that stayed a query is read only here
+            raise explained(write.staged.source, error) if isinstance(write, TableWrite) else error from error
 
     def rows(self, sql: str, parameters: Mapping[str, Any] | None = None) -> Rows:
         """Return the rows of a query on their way out."""
@@ -209,18 +206,7 @@ class DuckDbSession:
             raise
 
 
-def explained(source: Select | ArrowStream, error: StepError) -> StepError:
+def explained(source: Select | ArrowStream | None, error: StepError) -> StepError:
     """Let the connector say what an engine's error over its scan means."""
     explain = source.explain if isinstance(source, Select) else None
     return (explain(error.message) if explain else None) or error
-
-
-def schema_name(table: str) -> str:
-    """Return the schema of a table."""
-    parts = split_name(table)
-    return parts[-2] if len(parts) > 1 else "main"
-
-
-def qualified(table: str, name: str) -> str:
-    """Return a name in the schema of a table."""
-    return join_name((schema_name(table), name))

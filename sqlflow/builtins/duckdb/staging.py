@@ -12,94 +12,68 @@ from typing import TYPE_CHECKING, Any
 
 from sqlflow.sdk import (
     ArrowStream,
+    Batch,
     ColumnSpec,
     SchemaChanged,
     Select,
     Staged,
     TableSchema,
-    Token,
     did_you_mean,
     normal_type,
     quote,
 )
 
 from .faults import translated
-from .warehouse import STAGE_PREFIX, quoted
+from .warehouse import STAGE_PREFIX, beside, quoted
 
 if TYPE_CHECKING:
     from .session import DuckDbSession
 
 
-def stage(
-    session: DuckDbSession,
-    source: Select | ArrowStream,
-    target: str,
-    token: Token,
-    columns: Mapping[str, ColumnSpec],
-    *,
-    once: bool,
-    replacing: bool,
-) -> Staged:
+def stage(session: DuckDbSession, source: Select | ArrowStream, batch: Batch) -> Staged:
     """Stage a batch, cast to the declared columns."""
     if isinstance(source, ArrowStream):
-        return _from_arrow(session, source, target, token, columns, replacing=replacing)
-    needs_schema = bool(columns) or not replacing
-    schema = session.schema_of(f"({source.sql})", source.parameters) if needs_schema or not once else None
-    sql = contracted(source.sql, schema, columns) if columns and schema else source.sql
-    source = replace(source, sql=sql)
-    if columns:
-        schema = session.schema_of(f"({sql})", source.parameters)
-    if once:
-        return Staged(f"({sql})", schema or TableSchema(()), materialized=False, source=source)
-    table = _make_table(session, f"({sql})", source.parameters, target, token, replacing=replacing)
-    return replace(table, schema=schema or session.schema_of(table.relation), source=source)
+        return _from_arrow(session, source, batch)
+    replacing = batch.mode == "replace"
+    needs_schema = bool(batch.columns) or not replacing or not batch.once
+    schema = session.schema_of(f"({source.sql})", source.parameters) if needs_schema else None
+    if batch.columns and schema is not None:
+        source = replace(source, sql=contracted(source.sql, schema, batch.columns))
+        schema = session.schema_of(f"({source.sql})", source.parameters)
+    if batch.once:
+        return Staged(batch, f"({source.sql})", schema or TableSchema(()), materialized=False, source=source)
+    staged = _make_table(session, f"({source.sql})", source.parameters, batch)
+    return replace(staged, schema=schema or session.schema_of(staged.relation), source=source)
 
 
-def _from_arrow(
-    session: DuckDbSession,
-    source: ArrowStream,
-    target: str,
-    token: Token,
-    columns: Mapping[str, ColumnSpec],
-    *,
-    replacing: bool,
-) -> Staged:
+def _from_arrow(session: DuckDbSession, source: ArrowStream, batch: Batch) -> Staged:
     name = "sqlflow_arrow_batch"
     reader: Any = source.open()
     try:
         with translated():
             session.connection.register(name, reader)
         sql = f"SELECT * FROM {name}"
-        if columns:
-            sql = contracted(sql, session.schema_of(name), columns)
-        staged = _make_table(session, f"({sql})", {}, target, token, replacing=replacing)
+        if batch.columns:
+            sql = contracted(sql, session.schema_of(name), batch.columns)
+        staged = _make_table(session, f"({sql})", {}, batch)
         return replace(staged, schema=session.schema_of(staged.relation))
     finally:
         session.connection.unregister(name)
         reader.close()
 
 
-def _make_table(
-    session: DuckDbSession,
-    relation: str,
-    parameters: Mapping[str, Any],
-    target: str,
-    token: Token,
-    *,
-    replacing: bool,
-) -> Staged:
-    from .session import qualified
-
-    name = f"{STAGE_PREFIX}{token.step}_{token.attempt}"
-    if replacing:
-        table = qualified(target, quote(name))
-        relation_name = quoted(table)
-        session.execute(f"DROP TABLE IF EXISTS {relation_name}")
-        made = session.execute(f"CREATE TABLE {relation_name} AS FROM {relation}", parameters)
+def _make_table(session: DuckDbSession, relation: str, parameters: Mapping[str, Any], batch: Batch) -> Staged:
+    name = f"{STAGE_PREFIX}{batch.token.step}_{batch.token.attempt}"
+    table = None
+    if batch.mode == "replace":
+        table = beside(batch.target, name)
+        shown = quoted(table)
+        session.execute(f"DROP TABLE IF EXISTS {shown}")
+        made = session.execute(f"CREATE TABLE {shown} AS FROM {relation}", parameters)
     else:
-        table, relation_name = None, f"temp.{quote(name)}"
+        shown = f"temp.{quote(name)}"
         made = session.execute(f"CREATE OR REPLACE TEMP TABLE {quote(name)} AS FROM {relation}", parameters)
-    return Staged(relation_name, TableSchema(()), materialized=True, rows=int(made[0][0]), table=table)
+    return Staged(batch, shown, TableSchema(()), materialized=True, rows=int(made[0][0]), table=table)
 
 
 def contracted(sql: str, schema: TableSchema, columns: Mapping[str, ColumnSpec]) -> str:

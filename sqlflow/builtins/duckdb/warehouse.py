@@ -100,6 +100,12 @@ def quoted(table: str) -> str:
     return ".".join(quote(part) for part in (parts if len(parts) > 1 else ("main", *parts)))
 
 
+def beside(table: str, name: str) -> str:
+    """Return a name in the schema of a table."""
+    parts = split_name(table)
+    return join_name((parts[-2] if len(parts) > 1 else "main", name))
+
+
 def append_commit(cursor: Any, token: Token, target: str | None, rows: int | None) -> None:
     """Write the ledger's line, inside the transaction whose fate it tells."""
     cursor.execute(

@@ -16,7 +16,7 @@ from sqlflow.sdk import (
     ConfigModel,
     ConnectionReport,
     Connector,
-    Finding,
+    Objection,
     Rows,
     StepError,
     WriteRequest,
@@ -42,12 +42,16 @@ class LocalFileConnector(Connector[FileConfig]):
     suffix: ClassVar[str]
     """Ending of files that a partitioned export makes."""
 
-    def missing(self, config: FileConfig, options: Any, folder: Path) -> Iterator[Finding]:
+    def objections(self, config: FileConfig, options: Any, folder: Path) -> Iterator[Objection]:
         """Tell when no file matches the path."""
-        root = root_of(config, folder)
-        if not matches(root, options.path):
+        root, reading = root_of(config, folder), type(options) is self.ReadOptions
+        if reading and not matches(root, options.path):
             what = "no file matches" if is_pattern(options.path, root) else "file not found:"
-            yield Finding("path", f"{what} {options.path}", f"looked in {_shown(root)}; check the path")
+            yield Objection("path", f"{what} {options.path}", f"looked in {_shown(root)}; check the path", "SF501")
+
+    def place(self, config: FileConfig, options: Any) -> str:
+        """Name the file, its folder included."""
+        return str(os.path.normpath(Path(config.folder or "") / options.path))
 
     def files(self, config: FileConfig, path: str, folder: Path) -> list[str]:
         """Return the files of a path or pattern, sorted.

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from pydantic import Field
 
@@ -90,8 +89,7 @@ class ExportStep(StepType):
             )
         if config.at_least_once and config.mode != "append":
             found.append(Objection("at_least_once", f"at_least_once has no effect in mode {config.mode}", "remove it"))
-        outputs = () if endpoint is None else (endpoint_place(endpoint),)
-        return replace(plan, mode=config.mode, outputs=tuple(o for o in outputs if o), objections=tuple(found))
+        return replace(plan, mode=config.mode, objections=tuple(found))
 
     def execute(self, given: StepInput, context: StepContext) -> StepExecutionResult:
         """Write the rows, then record that it is done."""
@@ -112,13 +110,6 @@ class ExportStep(StepType):
         context.session.publish(Commit(context.token, None, rows=written.rows))
         counts = RowCounts(read=written.rows, inserted=written.rows)
         return StepExecutionResult(counts, rows.schema, (), written.places, written.bytes)
-
-
-def endpoint_place(endpoint: Any) -> str | None:
-    """Return the file or table that an endpoint names, for telling two writers of one place apart."""
-    named = [getattr(model, key, None) for model in (endpoint.config, endpoint.options) for key in ("path", "table")]
-    shown = [str(value) for value in named if value]
-    return f"{endpoint.label}:{':'.join(shown)}" if shown else None
 
 
 def _ordered(term: str) -> str:

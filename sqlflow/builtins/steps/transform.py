@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from sqlflow.sdk import (
+    BoundStatement,
     CheckResult,
     Commit,
     Objection,
@@ -17,11 +18,11 @@ from sqlflow.sdk import (
     StepExecutionResult,
     StepInput,
     StepPlan,
-    StepType,
+    TableStep,
     ViewWrite,
+    WriteConfig,
+    refuse_failed,
 )
-
-from .writing import WriteConfig, objections, refuse, write_table
 
 
 class TransformConfig(WriteConfig):
@@ -37,48 +38,47 @@ class TransformConfig(WriteConfig):
     """Whether the target is a table or a view."""
 
 
-class TransformStep(StepType):
+class TransformStep(TableStep):
     """Writes the rows of a query to a table, or makes a view of it."""
 
     name = "transform"
     Config = TransformConfig
-    check_scopes = frozenset({"batch", "target"})
 
     def plan(self, given: StepInput, folder: Path) -> StepPlan:
         """Say which tables are read and which is written."""
         config: TransformConfig = given.config
         plan = super().plan(given, folder)
-        found = list(objections(config))
+        found = list(plan.objections)
         if (config.sql is None) == (config.sql_file is None):
-            found.append(
-                Objection("sql", "needs sql or sql_file, and not both", "write sql: | and the SELECT below it")
-            )
+            hint = "write sql: | and the SELECT below it"
+            found.append(Objection("sql", "needs sql or sql_file, and not both", hint))
         view = config.materialize == "view"
-        if view:
-            for option, given_value in (
-                ("mode", config.mode != "replace"),
-                ("columns", bool(config.columns)),
-            ):
-                if given_value:
-                    found.append(
-                        Objection(option, f"{option} has no effect on a view", "remove it, or materialize: table")
-                    )
+        for option, given_value in (("mode", config.mode != "replace"), ("columns", bool(config.columns))):
+            if view and given_value:
+                found.append(Objection(option, f"{option} has no effect on a view", "remove it, or materialize: table"))
         return replace(plan, mode=None if view else config.mode, makes_view=view, objections=tuple(found))
+
+    def rows(self, given: StepInput, context: StepContext) -> Select:
+        """Return the query with its values."""
+        query = _query(given)
+        return Select(context.session.dialect, query.sql, query.parameters)
 
     def execute(self, given: StepInput, context: StepContext) -> StepExecutionResult:
         """Publish the query's rows, or the view."""
         config: TransformConfig = given.config
-        query = given.query("sql" if config.sql is not None else "sql_file")
-        session = context.session
         if config.materialize == "table":
-            return write_table(config, given, Select(session.dialect, query.sql, query.parameters), context)
-        sql = query.literal_sql or query.sql
+            return super().execute(given, context)
+        session = context.session
+        sql = _query(given).literal_sql or ""
         results: tuple[CheckResult, ...] = ()
         if on_batch := [check for check in given.checks if check.scope == "batch"]:
             results = session.check(f"({sql})", on_batch)
-            refuse(results, config.target)
+            refuse_failed(results, kept=f"{config.target} stays as it was")
         on_target = tuple(check for check in given.checks if check.scope == "target")
-        done = session.publish(
-            Commit(context.token, ViewWrite(config.target, sql, config.adopt), config.target, on_target)
-        )
+        write = ViewWrite(config.target, sql, config.adopt)
+        done = session.publish(Commit(context.token, write, config.target, on_target))
         return StepExecutionResult(done.rows, done.schema, (*results, *done.checks))
+
+
+def _query(given: StepInput) -> BoundStatement:
+    return given.query("sql" if given.config.sql is not None else "sql_file")

@@ -1,30 +1,27 @@
-"""What load and transform share: the options of writing a table, and the way from a source to a commit."""
+"""Writing a table from a step: the options that users know, and the way from a source to a commit.
+
+Any step type that brings rows into a table uses these, so that modes, checks and schema changes mean the same
+everywhere.
+"""
 
 from __future__ import annotations
 
 import re
+from abc import abstractmethod
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
 
-from sqlflow.sdk import (
-    ArrowStream,
-    CheckFailed,
-    CheckResult,
-    Columns,
-    Commit,
-    ConfigModel,
-    Mode,
-    Objection,
-    Policy,
-    Select,
-    StepContext,
-    StepExecutionResult,
-    StepInput,
-    TableWrite,
-    WritesTable,
-)
+from .check import CheckResult, refuse_failed
+from .config import Columns, ConfigModel, Objection, WritesTable
+from .connector import ArrowStream, Mode, Select
+from .context import StepContext
+from .engine import Batch, Commit, TableWrite
+from .schema import Policy
+from .step import StepExecutionResult, StepInput, StepPlan, StepType
 
 NEEDS_KEY = frozenset({"merge", "delete_insert"})
 _ORDER_TERM = re.compile(r"\s*\S+(\s+(asc|desc))?\s*", re.IGNORECASE)
@@ -58,8 +55,8 @@ class WriteConfig(ConfigModel):
     """Whether to replace a table that SQLFlow did not make."""
 
 
-def objections(config: WriteConfig) -> Iterator[Objection]:
-    """Tell what does not go together."""
+def write_objections(config: WriteConfig) -> Iterator[Objection]:
+    """Tell what does not go together, and what would have no effect."""
     if config.mode in NEEDS_KEY and not config.key:
         yield Objection("mode", f"mode {config.mode} needs a key", "add key: [column]")
     if config.key and config.mode == "replace":
@@ -69,25 +66,16 @@ def objections(config: WriteConfig) -> Iterator[Objection]:
             "on_duplicate", f"on_duplicate has no effect in mode {config.mode}", "it belongs to mode: merge"
         )
     if config.on_duplicate != "error" and not config.order_by:
-        yield Objection(
-            "on_duplicate",
-            "on_duplicate needs order_by to say which row is first",
-            "add order_by: [column desc]",
-        )
+        hint = "add order_by: [column desc]"
+        yield Objection("on_duplicate", "on_duplicate needs order_by to say which row is first", hint)
     if config.order_by and config.on_duplicate == "error":
-        yield Objection(
-            "order_by",
-            "order_by has no effect without on_duplicate",
-            "write on_duplicate: first, or remove it",
-        )
+        hint = "write on_duplicate: first, or remove it"
+        yield Objection("order_by", "order_by has no effect without on_duplicate", hint)
     if config.adopt and config.mode != "replace":
         yield Objection("adopt", f"adopt has no effect in mode {config.mode}", "remove it")
     if config.on_schema_change != "alert" and config.mode == "replace":
-        yield Objection(
-            "on_schema_change",
-            "on_schema_change has no effect in mode replace",
-            "a replaced table takes the columns of its rows; remove it",
-        )
+        hint = "a replaced table takes the columns of its rows; remove it"
+        yield Objection("on_schema_change", "on_schema_change has no effect in mode replace", hint)
     for term in config.order_by:
         if not _ORDER_TERM.fullmatch(term):
             yield Objection("order_by", f"{term!r} is not a column with asc or desc", "write column, or column desc")
@@ -96,32 +84,23 @@ def objections(config: WriteConfig) -> Iterator[Objection]:
 def write_table(
     config: WriteConfig, given: StepInput, source: Select | ArrowStream, context: StepContext
 ) -> StepExecutionResult:
-    """Stage, check, publish."""
+    """Stage the rows, check them, publish them: all or nothing.
+
+    Raises:
+        StepError: the rows cannot be read or do not fit; the target keeps its old rows.
+        CheckFailed: a check of severity `error` does not hold.
+
+    """
     session = context.session
     on_batch = [check for check in given.checks if check.scope == "batch"]
     once = not on_batch and config.mode in ("replace", "append") and not config.key
-    staged = session.stage(
-        source,
-        target=config.target,
-        token=context.token,
-        columns=config.columns,
-        once=once,
-        replacing=config.mode == "replace",
-    )
+    staged = session.stage(source, Batch(config.target, context.token, config.mode, config.columns, once))
     results: tuple[CheckResult, ...] = ()
     if on_batch:
         results = session.check(staged.relation, on_batch)
-        refuse(results, config.target)
+        refuse_failed(results, kept=f"nothing was written and {config.target} keeps its old rows")
     write = TableWrite(
-        config.target,
-        staged,
-        config.mode,
-        tuple(config.key),
-        config.on_schema_change,
-        config.on_duplicate,
-        tuple(config.order_by),
-        config.adopt,
-        config.columns,
+        staged, tuple(config.key), config.on_schema_change, config.on_duplicate, tuple(config.order_by), config.adopt
     )
     on_target = tuple(check for check in given.checks if check.scope == "target")
     done = session.publish(Commit(context.token, write, config.target, on_target))
@@ -130,9 +109,23 @@ def write_table(
     return StepExecutionResult(done.rows, done.schema, (*results, *done.checks))
 
 
-def refuse(results: tuple[CheckResult, ...], target: str) -> None:
-    """Raise CheckFailed when a check of severity error does not hold on the batch."""
-    failed = [r for r in results if not r.passed and r.severity == "error"]
-    if failed:
-        told = "\n".join(f"check {r.name} failed: {r.message}" for r in failed)
-        raise CheckFailed(told, hint=f"nothing was written; {target} keeps its old rows", code="SF701")
+class TableStep(StepType):
+    """A step type that brings rows into a table: it says where they come from, and everything else is done.
+
+    Its `Config` extends `WriteConfig`.
+    """
+
+    check_scopes = frozenset({"batch", "target"})
+
+    @abstractmethod
+    def rows(self, given: StepInput, context: StepContext) -> Select | ArrowStream:
+        """Say where the rows come from."""
+
+    def plan(self, given: StepInput, folder: Path) -> StepPlan:
+        """Say which table is written and how, and what does not go together."""
+        config: WriteConfig = given.config
+        return replace(super().plan(given, folder), mode=config.mode, objections=tuple(write_objections(config)))
+
+    def execute(self, given: StepInput, context: StepContext) -> StepExecutionResult:
+        """Stage, check, publish."""
+        return write_table(given.config, given, self.rows(given, context), context)

@@ -1,0 +1,101 @@
+"""What YAML becomes: nodes that know their place, and the text they stand in. No library, no meaning."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from sqlflow.problem import Mark
+
+Path_ = tuple["str | int", ...]
+
+
+@dataclass(slots=True)
+class Scalar:
+    """A single value: as YAML 1.2 reads it, and as it was written."""
+
+    line: int
+    column: int
+    value: Any
+    text: str
+    style: str | None = None
+    end: int = 0
+
+
+@dataclass(slots=True)
+class Sequence:
+    """A list."""
+
+    line: int
+    column: int
+    items: list[Node] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Mapping:
+    """Keys and values in document order."""
+
+    line: int
+    column: int
+    keys: dict[str, Scalar] = field(default_factory=dict)
+    values: dict[str, Node] = field(default_factory=dict)
+    flow: bool = False
+
+
+Node = Scalar | Sequence | Mapping
+
+
+@dataclass(frozen=True)
+class Source:
+    """A text and the name under which messages show it."""
+
+    file: str
+    text: str
+    path: Path | None = None
+
+    @cached_property
+    def lines(self) -> list[str]:
+        """The lines of the text, without their ends."""
+        return self.text.splitlines()
+
+    def mark(self, line: int, column: int) -> Mark:
+        """Return the place at a line and column that count from 0."""
+        shown = self.lines[line] if 0 <= line < len(self.lines) else ""
+        return Mark(self.file, line + 1, column + 1, shown)
+
+    def at(self, node: Node) -> Mark:
+        """Return the place where a node starts."""
+        return self.mark(node.line, node.column)
+
+    def within(self, node: Scalar, offset: int) -> Mark:
+        """Return the place of a character inside a scalar's value, as it stands in the file."""
+        if node.style in ("|", ">"):
+            before = node.text[:offset]
+            row = before.count("\n")
+            first = next((i for i in range(node.line + 1, len(self.lines)) if self.lines[i].strip()), node.line + 1)
+            indent = len(self.lines[first]) - len(self.lines[first].lstrip()) if first < len(self.lines) else 0
+            indent -= len(node.text.lstrip("\n")) - len(node.text.lstrip("\n").lstrip(" "))
+            return self.mark(node.line + 1 + row, max(indent, 0) + offset - (before.rfind("\n") + 1))
+        return self.mark(node.line, node.column + offset + (1 if node.style else 0))
+
+
+def to_data(node: Node) -> Any:
+    """Return the plain Python data of a node."""
+    if isinstance(node, Scalar):
+        return node.value
+    if isinstance(node, Sequence):
+        return [to_data(item) for item in node.items]
+    return {key: to_data(value) for key, value in node.values.items()}
+
+
+def find(node: Node, path: Path_) -> tuple[Node, Scalar | None]:
+    """Walk as far down a path as the nodes go; returns the node reached and its key, if it has one."""
+    key: Scalar | None = None
+    for part in path:
+        if isinstance(node, Mapping) and isinstance(part, str) and part in node.values:
+            key, node = node.keys[part], node.values[part]
+        elif isinstance(node, Sequence) and isinstance(part, int) and part < len(node.items):
+            key, node = None, node.items[part]
+    return node, key
