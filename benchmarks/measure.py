@@ -128,7 +128,9 @@ def run(program: Program) -> Run:
     program.before()
     with tempfile.TemporaryFile("w+") as told:
         started = time.perf_counter()
-        process = subprocess.Popen(program.command, cwd=program.folder, stdout=told, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            program.command, cwd=program.folder, env=environment(), stdout=told, stderr=subprocess.STDOUT
+        )
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - started
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -145,6 +147,12 @@ def alternate(title: str, raw: Program, flow: Program, pairs: int) -> Pairs:
     run(raw), run(flow)
     found: list[tuple[Run, Run]] = [(run(raw), run(flow)) for _ in range(pairs)]
     return Pairs(title, [a for a, _ in found], [b for _, b in found]).show()
+
+
+def environment() -> dict[str, str]:
+    """Return the environment of every child: compiled modules are kept, as they are for installed programs."""
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**kept, "PYTHONPYCACHEPREFIX": str(Path(tempfile.gettempdir()) / "sqlflow-benchmarks-bytecode")}
 
 
 def absent(path: Path) -> Callable[[], None]:

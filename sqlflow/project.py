@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sqlflow.problem import Problem, did_you_mean
-from sqlflow.spec import Diagnosis, Document, Mapping, Node, Profile, Project, read_project, validate
+from sqlflow.spec import Diagnosis, Document, Mapping, Node, Profile, Project, find, read_project, validate
 
 PROJECT_FILE = "sqlflow.yaml"
 
@@ -51,6 +51,16 @@ class Workspace:
     def function_folders(self) -> list[Path]:
         """Return the folders that hold Python functions."""
         return [self.folder / name for name in (self.project.functions if self.project else ["udfs/"])]
+
+    def check_folders(self) -> None:
+        """Note every folder of functions that the project names and that is not there."""
+        node = self.document.node("functions") if self.document else None
+        for position, folder in enumerate(self.function_folders() if node is not None else ()):
+            if self.document is not None and not folder.is_dir():
+                place = find(node, (position,))[0] if node is not None else None
+                self.document.diagnosis.add(
+                    "SF501", f"folder of functions not found: {folder.name}", place, "check the path"
+                )
 
     def profile(self, name: str | None) -> ActiveProfile | Problem:
         """Return the named profile, or the default one; a Problem when there is none of that name."""

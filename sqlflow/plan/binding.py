@@ -112,7 +112,10 @@ class StepBinder:
             mark=self.diagnosis.source.at(node),
             tags=(*self.pipeline_tags, *envelope.tags),
             description=envelope.description,
-            depends_on=tuple(envelope.depends_on),
+            depends_on=tuple(
+                (name, self.diagnosis.source.at(find(node, ("depends_on", position))[0]))
+                for position, name in enumerate(envelope.depends_on)
+            ),
             condition=condition,
             retry=envelope.retry,
             timeout=envelope.timeout,

@@ -27,5 +27,7 @@ def effects(step: PlannedStep, tables: Mapping[str, TableInfo]) -> tuple[str, ..
                 verb = "drops" if becomes == "view" else "rebuilds"
                 found.append(f"{verb} {len(info.indexes)} index(es) of {name}")
             if not info.owned:
-                found.append(f"takes over {name}, which SQLFlow did not make")
+                adopts = getattr(step.given.config, "adopt", False)
+                what = "takes over" if adopts else "will be refused (adopt: true takes it over):"
+                found.append(f"{what} {name}, which SQLFlow did not make")
     return tuple(found)

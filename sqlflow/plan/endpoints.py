@@ -10,7 +10,7 @@ from typing import Any
 from sqlflow.problem import Problem, did_you_mean
 from sqlflow.registry import Catalog, Unknown
 from sqlflow.sdk import BoundEndpoint, ConfigModel, Connector, Role
-from sqlflow.spec import Connection, Diagnosis, Mapping, Node, Scalar, validate
+from sqlflow.spec import Connection, Diagnosis, Mapping, Node, Scalar, interpolate, validate
 
 from .guests import guarded
 from .variables import Scope
@@ -88,8 +88,7 @@ def bind_endpoint(
 
     What is only missing goes to `missing` with its place: another step may make it.
     """
-    if not isinstance(node, Mapping):
-        diagnosis.add("SF203", f"{what} must be a mapping", node, "write {connector: csv, path: ...}")
+    if not isinstance(node, Mapping):  # told by the model of the step already
         return None
     named, inline = node.values.get("connection"), node.values.get("connector")
     if (named is None) == (inline is None):
@@ -128,6 +127,8 @@ def bind_endpoint(
     )
     if config is None or options is None:
         return None
+    if interpolate(node, scope, Diagnosis(diagnosis.source)).unknown:  # nothing can be said of values not known here
+        return BoundEndpoint(connector, config, options, label)
     for found in guarded(connector, lambda: list(connector.objections(config, options, folder))):
         mark = diagnosis.source.at(node.values.get(found.option, node))
         problem = Problem(found.code, f"{what}: {found.message}", mark, found.hint)

@@ -41,7 +41,10 @@ def _configured(
     if not isinstance(node, Mapping):
         return None
     named = node.values.get("type")
-    name = named.text if isinstance(named, Scalar) else default
+    if named is not None and not isinstance(named, Scalar):
+        diagnosis.add("SF203", f"type of the {key} must be text", named, f"write type: {default}")
+        return None
+    name = named.text if named is not None else default
     try:
         found = (catalog.engine(name) if key == "engine" else catalog.storage(name))()
     except Unknown as error:

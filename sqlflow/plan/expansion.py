@@ -57,7 +57,10 @@ def instances(node: Mapping, declared: str, position: int, scope: Scope, diagnos
     if holder is None:
         return
     place = node.values["for_each"]
+    told = len(diagnosis.problems)
     axes = [list(_values(name, spec.type, spec.values, place, diagnosis)) for name, spec in holder.for_each.items()]
+    if len(diagnosis.problems) > told:
+        return
     seen: set[str] = set()
     for combination in itertools.product(*axes):
         suffix = "@".join(as_text(value.value) for value in combination)
@@ -77,12 +80,18 @@ def instances(node: Mapping, declared: str, position: int, scope: Scope, diagnos
 
 
 def _values(name: str, kind: Any, raw: list[Any], place: Node, diagnosis: Diagnosis) -> Iterator[Value]:
-    for value in raw:
+    for position, value in enumerate(raw):
         try:
             used = kind or infer(value)
             yield Value(name, used, coerce(value, used), "for_each")
         except ValueError as error:
-            diagnosis.add("SF302", f"for_each {name!r}: {error}", find(place, (name,))[0], f"its type is {kind}")
+            diagnosis.add("SF302", f"for_each {name!r}: {error}", _item(place, name, position), f"its type is {kind}")
+
+
+def _item(place: Node, name: str, position: int) -> Node:
+    """Return the node of one value, in the short form or the long one."""
+    holder = find(place, (name,))[0]
+    return find(holder, ("values", position) if isinstance(holder, Mapping) else (position,))[0]
 
 
 def is_plain_id(node: Node | None) -> bool:

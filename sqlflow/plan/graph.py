@@ -81,16 +81,14 @@ def _add_named(graph: Graph, steps: list[PlannedStep], problems: list[Problem]) 
         if step.declared != step.id:
             by_name[step.declared].append(step.id)
     for step in steps:
-        for name in step.depends_on:
+        for name, mark in step.depends_on:
             if name not in by_name:
                 hint = did_you_mean(name, by_name, noun="step")
                 problems.append(
-                    Problem("SF407", f"step {step.declared!r} depends on unknown step {name!r}", step.mark, hint)
+                    Problem("SF407", f"step {step.declared!r} depends on unknown step {name!r}", mark, hint)
                 )
             if step.id in by_name.get(name, ()):
-                problems.append(
-                    Problem("SF402", f"step {step.id!r} depends on itself", step.mark, "remove it from depends_on")
-                )
+                problems.append(Problem("SF402", f"step {step.id!r} depends on itself", mark, "remove it"))
             for other in by_name.get(name, ()):
                 graph.add(step.id, other, "depends_on")
 

@@ -39,7 +39,7 @@ class PlannedStep:
     mark: Mark
     tags: tuple[str, ...] = ()
     description: str | None = None
-    depends_on: tuple[str, ...] = ()
+    depends_on: tuple[tuple[str, Mark], ...] = ()
     condition: Condition | None = None
     retry: Retry | None = None
     timeout: timedelta | None = None

@@ -20,7 +20,7 @@ from .engines import engine_plan
 from .expansion import instances, is_plain_id, with_defaults
 from .graph import build, feeds, ordered
 from .model import Plan, PlannedStep
-from .rules import shared_outputs, shared_tables
+from .rules import shared_outputs, shared_tables, state_tables
 from .selection import selected
 from .variables import Declaration, Scope, resolve_variables
 
@@ -77,6 +77,7 @@ class _Planner:
             profile = ActiveProfile(None, *_no_profile())
         scope = self._scope(profile)
         self._check_plugins()
+        self.workspace.check_folders()
         connections = Connections(self.catalog, scope, self._connections(profile))
         steps = self._steps(scope, connections)
         connections.check_all()
@@ -86,7 +87,7 @@ class _Planner:
         steps = ordered(steps, graph, self.loose)
         chosen = selected(steps, graph, self.request.select, self.request.exclude, self.loose)
         steps = [step if step.id in chosen else replace(step, skip="not selected") for step in steps]
-        self.loose += [*shared_tables(steps), *shared_outputs(steps)]
+        self.loose += [*shared_tables(steps), *shared_outputs(steps), *state_tables(steps)]
         model = self.document.model
         if model is None or engine is None:
             return None
@@ -140,16 +141,10 @@ class _Planner:
 
     def _unknown(self, name: str, marks: list[Any]) -> Problem:
         kind, _, key = name.partition(":")
-        words = {
-            "env": f"environment variable {key} is not set",
-            "secret": f"secret {key} is not set",
-            "var": f"variable {key!r} has no value here",
-        }
-        hint = {
-            "env": f"set {key}, or write ${{env:{key}:-default}}",
-            "secret": "set it where its provider looks",
-            "var": "its value comes from something that is not set",
-        }[kind]
+        words = {"env": f"environment variable {key} is not set", "secret": f"secret {key} is not set"}
+        hint = {"env": f"set {key}, or write ${{env:{key}:-default}}", "secret": "set it where its provider looks"}[
+            kind
+        ]
         places = sorted(set(marks))
         severity: Severity = "unchecked" if self.request.offline else "error"
         return Problem("SF308", words[kind], places[0], hint, severity, tuple(places[1:]))
@@ -192,7 +187,9 @@ class _Planner:
         for position, requirement in enumerate(project.plugins):
             if (problem := unmet(requirement)) is not None:
                 node = holder_node.items[position] if isinstance(holder_node, Sequence) else holder_node
-                holder.diagnosis.add("SF603", problem, node, f"pip install '{requirement}'")
+                holder.diagnosis.add(
+                    "SF603", problem, node, "write it like sqlflow-postgres>=0.1, and install it with pip"
+                )
 
     def _connections(self, profile: ActiveProfile) -> dict[str, DeclaredConnection]:
         found: dict[str, DeclaredConnection] = {}

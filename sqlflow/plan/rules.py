@@ -6,8 +6,10 @@ from collections.abc import Iterable, Iterator
 
 from sqlflow.problem import Problem
 
-from .graph import writers
+from .graph import table_key, writers
 from .model import PlannedStep
+
+STATE_SCHEMA = "_sqlflow"
 
 
 def shared_tables(steps: Iterable[PlannedStep]) -> Iterator[Problem]:
@@ -50,4 +52,17 @@ def shared_outputs(steps: Iterable[PlannedStep]) -> Iterator[Problem]:
                     step.mark,
                     "give one of them another path",
                     related=(first.mark,),
+                )
+
+
+def state_tables(steps: Iterable[PlannedStep]) -> Iterator[Problem]:
+    """Refuse to write SQLFlow's own state: the ledger tells what has been committed."""
+    for step in steps:
+        for table in step.plan.writes:
+            if table_key(table).startswith(f"{STATE_SCHEMA}."):
+                yield Problem(
+                    "SF412",
+                    f"step {step.id!r} writes {table}, which is SQLFlow's own state",
+                    step.mark,
+                    "write another schema",
                 )

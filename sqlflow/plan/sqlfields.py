@@ -53,7 +53,9 @@ class Binder:
     hidden: list[tuple[str, Any]] = field(default_factory=list)
 
     def bind(self, role: Role, piece: SqlField) -> tuple[BoundStatement, ...]:
-        """Parse and bind; returns nothing when it does not parse, which has been noted."""
+        """Parse and bind; returns nothing when it does not parse, or holds a value that is not known here."""
+        if piece.node is not None and is_interpolated(piece.node.text) and is_interpolated(piece.text):
+            return ()
         try:
             if role is Role.STATEMENTS:
                 return tuple(self._statements(piece))
@@ -93,8 +95,6 @@ class Binder:
                 self.diagnosis.undefined.setdefault(reference.name, []).append(place)
             elif value.known:
                 values[reference.name] = value.value
-            else:
-                self.diagnosis.unknown.setdefault(f"var:{reference.name}", []).append(place)
         return values
 
     def _statements(self, piece: SqlField) -> Iterable[BoundStatement]:
@@ -144,7 +144,9 @@ def strip(sql: str) -> str:
 
 
 def read_sql_file(node: Node, name: str, folder: Path, diagnosis: Diagnosis) -> SqlField | None:
-    """Read the file that holds the SQL of a step."""
+    """Read the file that holds the SQL of a step; None when it is not there, or its name is not known here."""
+    if is_interpolated(name):
+        return None
     source, problems = read_source(folder / name, name)
     if source is None:
         diagnosis.add("SF501", problems[0].message, node, problems[0].hint)

@@ -38,12 +38,12 @@ def _import(file: Path) -> object:
     name = f"sqlflow_project_functions.{file.stem}"
     spec = importlib.util.spec_from_file_location(name, file)
     if spec is None or spec.loader is None:
-        raise PluginBroken(f"cannot import {file}", hint="it must be a Python file")
+        raise PluginBroken(f"cannot import {file}", hint="it must be a Python file", code="SF604")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise PluginBroken(
             f"functions in {file} cannot be imported: {type(error).__name__}: {error}",
             hint="run the file with python to see where it fails",

@@ -48,7 +48,7 @@ class Host:
             record = self.records[implementation.plugin_name]
             try:
                 brought = list(implementation.function())
-            except Exception as error:  # noqa: BLE001 - a plugin may raise anything; it is recorded, not hidden
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may raise anything; it is recorded, not hidden
                 self.fail(record.name, f"{hook} failed: {_describe(error)}")
                 continue
             for item in brought:
@@ -80,7 +80,7 @@ def host_of(plugins: Iterable[tuple[PluginRecord, Callable[[], ModuleType] | Non
             module = load()
             manager.register(module, record.name)
             _refuse_unknown_hooks(module)
-        except Exception as error:  # noqa: BLE001 - a plugin may raise anything on import; it is recorded
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may raise anything on import; it is recorded
             host.fail(record.name, _describe(error))
             if manager.has_plugin(record.name):
                 manager.unregister(name=record.name)
@@ -117,5 +117,5 @@ def _refuse_unknown_hooks(module: ModuleType) -> None:
             raise AttributeError(f"{name} is not a hook; hooks are {', '.join(sorted(known))}")
 
 
-def _describe(error: Exception) -> str:
+def _describe(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}".strip().replace("\n", " ")

@@ -179,6 +179,7 @@ class Task:
                 StepError(
                     f"timed out after {limit}; the query was interrupted and rolled back",
                     code="SF704",
+                    kind="internal",
                     hint="raise timeout, or make the step smaller",
                 )
             )

@@ -12,17 +12,15 @@ from .model import (
     Defaults,
     Envelope,
     FailurePolicy,
-    ForEach,
     Pipeline,
     Profile,
     Project,
     Retry,
-    Variable,
-    VariableType,
 )
 from .node import Mapping, Node, Path_, Scalar, Sequence, Source, find, to_data
 from .reader import parse_pipeline, read_pipeline, read_project
 from .text import read_source, resolve
+from .variable import ForEach, Variable, VariableType
 
 __all__ = [
     "CheckOptions",

@@ -16,8 +16,10 @@ from sqlflow.problem import Mark, Problem, did_you_mean
 from sqlflow.sdk import SQL_ROLES, Role, role_of
 
 from .interpolation import BadExpression, Expression, Lookup, Resolved, expressions, fill, is_interpolated
+from .model import NAME_PATTERN
 from .node import Mapping, Node, Path_, Scalar, Sequence, Source, find
 from .text import resolve
+from .variable import VARIABLE_PATTERN
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -116,7 +118,7 @@ def substitute(node: Scalar, lookup: Lookup, diagnosis: Diagnosis, *, sql: bool 
         if value is None:
             _note_undefined(expression, mark, diagnosis)
             value = Resolved(node.text[expression.start : expression.end], known=False)
-        elif not value.known:
+        elif not value.known and expression.kind != "var":  # what a variable lacks was told where it is declared
             diagnosis.unknown.setdefault(f"{expression.kind}:{expression.name}", []).append(mark)
         if sql and expression.kind != "var":
             diagnosis.add(
@@ -265,7 +267,8 @@ def _note(
             return
         diagnosis.add("SF203", f"{shown} of {what} cannot be {_describe(node)}", node, _choice_hint(node, choices))
     elif expected := _EXPECTED.get(kind):
-        quoted = " (a quoted number is text)" if isinstance(node, Scalar) and node.style in ("'", '"') else ""
+        numeric = isinstance(node, Scalar) and node.style in ("'", '"') and not isinstance(resolve(node.text), str)
+        quoted = " (what stands in quotes is text)" if numeric else ""
         diagnosis.add(
             "SF203", f"{shown or what} must be {expected}, found {_describe(node)}{quoted}", node, f"write {expected}"
         )
@@ -277,7 +280,7 @@ def _note(
         message = str(error["msg"]).removeprefix("Value error, ").removeprefix("Assertion failed, ")
         place = key if key is not None and "Extra" in message else node
         subject = f"{shown} of {what}" if shown else what
-        diagnosis.add("SF203", f"{subject}: {message[0].lower()}{message[1:]}", place, _pattern_hint(kind, path))
+        diagnosis.add("SF203", f"{subject}: {message[0].lower()}{message[1:]}", place, _pattern_hint(error))
 
 
 def _choice_hint(node: Node, choices: list[str]) -> str:
@@ -286,10 +289,10 @@ def _choice_hint(node: Node, choices: list[str]) -> str:
     return f"one of: {', '.join(choices)}" if hint.startswith("known") else hint
 
 
-def _pattern_hint(kind: str, path: Path_) -> str | None:
-    if kind == "string_pattern_mismatch":
-        name = "names" if path and path[-1] in ("id", "name") else "names here"
-        return f"{name} are letters, digits, _ and -, and start with a letter"
+def _pattern_hint(error: Any) -> str | None:
+    pattern = error.get("ctx", {}).get("pattern")
+    if pattern in (NAME_PATTERN, VARIABLE_PATTERN):
+        return "names are letters, digits and _ (step and connection names may have -), and do not start with a digit"
     return None
 
 

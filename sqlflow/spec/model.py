@@ -8,73 +8,24 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
 from sqlflow.sdk import ConfigModel, Duration, Expression
 
+from .variable import VALUE_SCHEMA, ForEach, VariableName, Variables
+
 NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_-]*$"
-VARIABLE_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*$"
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
-VariableName = Annotated[str, Field(pattern=VARIABLE_PATTERN)]
-VariableType = Literal["string", "integer", "number", "boolean", "date", "timestamp", "identifier", "list"]
 FailurePolicy = Literal["continue", "fail_fast"]
 
-_SCALAR = {"type": ["string", "number", "boolean"]}
+
+def _some_time(value: timedelta) -> timedelta:
+    if not value:
+        raise ValueError("a timeout of zero would let nothing run; write for example 10m, or remove it")
+    return value
 
 
-class Variable(ConfigModel):
-    """A variable of a pipeline or project."""
-
-    type: VariableType | None = None
-    """Type of the value; follows from the default when left out."""
-
-    default: Any = None
-    """Value when nobody gives another; without one the variable must be given."""
-
-    description: str | None = None
-    """What the variable means."""
-
-
-def _variable(value: Any) -> Any:
-    return value if isinstance(value, dict) else {"default": value}
-
-
-_VALUE_SCHEMA = {"anyOf": [_SCALAR, {"type": "array", "items": _SCALAR}]}
-_VARIABLE_SCHEMA = {
-    "anyOf": [
-        _SCALAR,
-        {"type": "array", "items": _SCALAR},
-        {
-            "type": "object",
-            "additionalProperties": False,
-            "properties": {
-                "type": {
-                    "anyOf": [
-                        {"enum": list(VariableType.__args__)},  # type: ignore[attr-defined]
-                        {"type": "null"},
-                    ]
-                },
-                "default": {"anyOf": [_SCALAR, {"type": "array", "items": _SCALAR}, {"type": "null"}]},
-                "description": {"anyOf": [{"type": "string"}, {"type": "null"}]},
-            },
-        },
-    ]
-}
-
-
-def _plain_values(variable: Variable) -> Variable:
-    scalar = (str, int, float, bool)
-    value = variable.default
-    values = value if isinstance(value, list) else [value]
-    if value is not None and not all(isinstance(item, scalar) for item in values):
-        raise ValueError("a variable's value is text, a number, true, false, or a list of these")
-    return variable
-
-
-Variables = dict[
-    VariableName,
-    Annotated[Variable, BeforeValidator(_variable), AfterValidator(_plain_values), WithJsonSchema(_VARIABLE_SCHEMA)],
-]
+Timeout = Annotated[Duration, AfterValidator(_some_time)]
 
 
 class Retry(ConfigModel):
@@ -101,7 +52,7 @@ class Defaults(BaseModel):
     retry: Retry | None = None
     """Retries of every step."""
 
-    timeout: Duration | None = None
+    timeout: Timeout | None = None
     """Time that one attempt of a step may take."""
 
     tags: list[str] = Field(default_factory=list)
@@ -115,69 +66,6 @@ class Connection(BaseModel):
 
     connector: str
     """The connector, by its name."""
-
-
-def _matrix(value: Any) -> Any:
-    if isinstance(value, dict) and not value:
-        raise ValueError("for_each needs at least one variable")
-    return value
-
-
-_FOR_EACH_SCHEMA = {
-    "type": "object",
-    "minProperties": 1,
-    "propertyNames": {"pattern": VARIABLE_PATTERN},
-    "additionalProperties": {
-        "anyOf": [
-            {"type": "string", "pattern": r"^\$\{[A-Za-z_][A-Za-z0-9_]*\}$"},
-            {"type": "array", "items": _SCALAR},
-            {
-                "type": "object",
-                "additionalProperties": False,
-                "required": ["values"],
-                "properties": {
-                    "type": {"enum": list(VariableType.__args__)},  # type: ignore[attr-defined]
-                    "values": {
-                        "anyOf": [
-                            {"type": "array", "items": _SCALAR},
-                            {"type": "string", "pattern": r"^\$\{[A-Za-z_][A-Za-z0-9_]*\}$"},
-                        ]
-                    },
-                },
-            },
-        ]
-    },
-}
-
-
-class ForEachValues(ConfigModel):
-    """The values that one variable of `for_each` takes."""
-
-    type: VariableType | None = None
-    """Type of the values; follows from them when left out."""
-
-    values: list[Any]
-    """One step is made for each."""
-
-
-def _for_each_values(value: Any) -> Any:
-    return {"values": value} if isinstance(value, list) else value
-
-
-def _plain_list(spec: ForEachValues) -> ForEachValues:
-    if not all(isinstance(value, (str, int, float, bool)) for value in spec.values):
-        raise ValueError("the values of for_each are text, numbers, true or false")
-    return spec
-
-
-ForEach = Annotated[
-    dict[
-        VariableName,
-        Annotated[ForEachValues, BeforeValidator(_for_each_values), AfterValidator(_plain_list)],
-    ],
-    BeforeValidator(_matrix),
-    WithJsonSchema(_FOR_EACH_SCHEMA),
-]
 
 
 class Envelope(ConfigModel):
@@ -204,7 +92,7 @@ class Envelope(ConfigModel):
     retry: Retry | None = None
     """Retries after failures that may pass."""
 
-    timeout: Duration | None = None
+    timeout: Timeout | None = None
     """Time that one attempt may take; then the query is interrupted and the step fails."""
 
     tags: list[str] = Field(default_factory=list)
@@ -276,7 +164,7 @@ class Profile(ConfigModel):
     storage: dict[str, Any] | None = None
     """Where tables are kept, by `type`."""
 
-    vars: dict[VariableName, Annotated[Any, WithJsonSchema(_VALUE_SCHEMA)]] = Field(default_factory=dict)
+    vars: dict[VariableName, Annotated[Any, WithJsonSchema(VALUE_SCHEMA)]] = Field(default_factory=dict)
     """Values of variables."""
 
     connections: dict[Name, Any] = Field(default_factory=dict)

@@ -51,6 +51,8 @@ def read_source(path: Path, shown: str) -> tuple[Source | None, list[Problem]]:
         data = path.read_bytes()
     except FileNotFoundError:
         return None, [Problem("SF101", f"file not found: {shown}", hint="check the path; it starts at this folder")]
+    except IsADirectoryError:
+        return None, [Problem("SF101", f"{shown} is a folder, not a document", hint="name a file in it")]
     except OSError as error:
         return None, [Problem("SF101", f"cannot read {shown}: {error.strerror}", hint="check its permissions")]
     try:

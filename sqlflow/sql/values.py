@@ -32,7 +32,7 @@ def holds(expression: str, values: Mapping[str, Any]) -> bool:
     try:
         answer = connection().execute(f"SELECT ({expression}\n)", dict(values)).fetchall()[0][0]
     except duckdb.Error as error:
-        raise ValueError(str(error).split("\n", 1)[0]) from None
+        raise ValueError(str(error).split("\n", 1)[0].partition("Error: ")[2] or "it fails") from None
     if answer is not None and not isinstance(answer, bool):
         raise ValueError(f"expected true or false, found {answer!r}")
     return bool(answer)

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 
 from sqlflow.sdk import RunInterrupted, SQLFlowError, StepError, TransientError, WarehouseLocked, did_you_mean
 
-_PREFIX = re.compile(r"^(?:[A-Z][A-Za-z]+ )+Error: ")
+_PREFIX = re.compile(r"^(?:[A-Z][A-Za-z]+ (?:of )?)+Error: ")
+_SYSTEM = ("pragma_", "duckdb_", "sqlite_", "pg_", "information_schema", "_sqlflow")
 _LOCK = re.compile(r"Could not set lock on file .*?\(PID (\d+)\)", re.DOTALL)
 _TABLE = re.compile(r"(?:Table|View|Catalog) with name (\S+) does not exist")
 _FUNCTION = re.compile(r"(?:Scalar|Table|Aggregate)?\s*Function with name (\S+) does not exist", re.IGNORECASE)
@@ -49,7 +50,7 @@ def fault(error: Exception) -> SQLFlowError:
         return TransientError(f"another step changed the same rows: {message}", code="SF715")
     if isinstance(error, duckdb.OutOfMemoryException):
         return StepError(
-            message,
+            message.split("\n")[0],
             hint="raise memory_limit on the profile's engine, or give temp_directory more room",
             code="SF714",
             kind="internal",
@@ -74,7 +75,8 @@ def _named(error: Exception, message: str) -> StepError:
 
     if found := _TABLE.search(message):
         suggestion = _SUGGESTION.search(message)
-        hint = f"did you mean {suggestion[1]!r}?" if suggestion else "no step writes it and it is not in the warehouse"
+        useful = suggestion and not suggestion[1].startswith(_SYSTEM)
+        hint = f"did you mean {suggestion[1]!r}?" if useful and suggestion else "no step writes it; check its name"
         return StepError(
             f"table {found[1]} does not exist{_excerpt(message)}", hint=hint, code="SF708", kind="not_found"
         )
@@ -113,6 +115,9 @@ def _named(error: Exception, message: str) -> StepError:
 
 
 def _excerpt(message: str) -> str:
-    """Return the line of SQL that DuckDB shows, with its caret."""
-    position = message.find("\nLINE ")
-    return "\n" + message[position + 1 :].rstrip() if position >= 0 else ""
+    """Return the line of SQL that DuckDB shows, with its caret below it."""
+    found = re.search(r"\nLINE \d+: ([^\n]*)\n( *)(\^[^\n]*)", message)
+    if not found:
+        return ""
+    head = len(found[0].split(": ", 1)[0]) + 1  # "LINE 3: " without the line break before it
+    return f"\n{found[1]}\n{found[2][head:]}{found[3]}"

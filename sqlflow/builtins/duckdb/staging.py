@@ -36,13 +36,13 @@ def stage(session: DuckDbSession, source: Select | ArrowStream, batch: Batch) ->
         return _from_arrow(session, source, batch)
     replacing = batch.mode == "replace"
     needs_schema = bool(batch.columns) or not replacing or not batch.once
-    schema = session.schema_of(f"({source.sql})", source.parameters) if needs_schema else None
+    schema = session.schema_of(f"(\n{source.sql}\n)", source.parameters) if needs_schema else None
     if batch.columns and schema is not None:
         source = replace(source, sql=contracted(source.sql, schema, batch.columns))
-        schema = session.schema_of(f"({source.sql})", source.parameters)
+        schema = session.schema_of(f"(\n{source.sql}\n)", source.parameters)
     if batch.once:
-        return Staged(batch, f"({source.sql})", schema or TableSchema(()), materialized=False, source=source)
-    staged = _make_table(session, f"({source.sql})", source.parameters, batch)
+        return Staged(batch, f"(\n{source.sql}\n)", schema or TableSchema(()), materialized=False, source=source)
+    staged = _make_table(session, f"(\n{source.sql}\n)", source.parameters, batch)
     return replace(staged, schema=schema or session.schema_of(staged.relation), source=source)
 
 

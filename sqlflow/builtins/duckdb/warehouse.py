@@ -123,7 +123,7 @@ def verify_commit(cursor: Any, token: Token) -> None:
     if found != 1:
         raise StepError(
             f"the commit of step {token.step!r} is not in the ledger ({found} lines)",
-            hint="run the pipeline again; if this repeats, the database file is damaged",
+            hint="nothing was committed; run the pipeline again",
             code="SF717",
             kind="internal",
         )

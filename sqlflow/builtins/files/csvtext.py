@@ -82,15 +82,15 @@ def inspect(path: Path, options: CsvRead) -> CsvShape:
 def complaint(message: str, path: Path, options: CsvRead) -> StepError | None:
     """Turn the engine's error over a CSV file into what a person can act on."""
     name = path.name
-    if "unicode" in message.lower() or "utf-8" in message.lower() or "not utf" in message.lower():
-        return _fault(
-            f"{name} is not {options.encoding} text",
-            "write encoding: latin-1 (or utf-16), or save it as UTF-8",
-        )
     if "sniffing file" in message or "Expected Number of Columns" in message or "CSV Error on Line" in message:
         found = _first_ragged(path, options)
         if found is not None and not (found[1] < found[2] and options.null_padding):
             return _short_line(path, f"line {found[0]}", found[1], found[2])
+    if re.search(r"invalid unicode|byte sequence|not utf-8 encoded", message, re.IGNORECASE):
+        return _fault(
+            f"{name} is not {options.encoding} text",
+            "write encoding: latin-1 (or utf-16), or save it as UTF-8",
+        )
     if at := re.search(r"CSV Error on Line: (\d+)", message):
         original = re.search(r"Original Line: ?(.*)", message)
         why = re.search(r'(Error when converting column "[^"]+"\. .*?)(?:\n|$)', message)
