@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from sqlflow.sdk import (
     CheckKind,
@@ -37,9 +37,18 @@ ColumnNames = Annotated[
     Field(min_length=1),
     WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}),
 ]
+
+
+def _plain(values: list[Any]) -> list[Any]:
+    if not all(isinstance(value, (str, int, float, bool)) for value in values):
+        raise ValueError("values are text, numbers, true or false")
+    return values
+
+
 Scalars = Annotated[
     list[Any],
     Field(min_length=1),
+    AfterValidator(_plain),
     WithJsonSchema({"type": "array", "minItems": 1, "items": {"type": ["string", "number", "boolean"]}}),
 ]
 
@@ -143,6 +152,8 @@ class Relationships(CheckKind):
 
 class RowCountConfig(ConfigModel):
     """How many rows there may be."""
+
+    model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["min"]}, {"required": ["max"]}]})
 
     min: int | None = Field(default=None, ge=0)
     """Fewest rows allowed."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from io import StringIO
 from typing import Any, TextIO
 
 from sqlflow.sdk import (
@@ -36,8 +37,11 @@ class Plain:
 
     def observe(self, event: Event) -> None:
         """Print what a reader of a log wants to know."""
-        for line in self.lines(event):
-            print(line, file=self.stream, flush=True)
+        try:
+            for line in self.lines(event):
+                print(line, file=self.stream, flush=True)
+        except BrokenPipeError:  # the reader of a pipe has gone; the run goes on
+            self.stream = StringIO()
 
     def lines(self, event: Event) -> list[str]:
         """Return the lines of an event."""

@@ -21,8 +21,15 @@ def run(spec: Spec, profile: ProfileOption = None, var: VarOption = None, output
     if output is Output.json:
         show_json([dict(zip(("name", "type", "value", "origin"), row, strict=True)) for row in rows])
     elif rows:
-        shown = [(n, t, "(not set here)" if v is None else v, o) for n, t, v, o in rows]
+        shown = [(n, t, "(not set here)" if v is None else _written(v), o) for n, t, v, o in rows]
         print(plan.redactor.text(table(shown, ("variable", "type", "value", "from"))))
     else:
         print("this pipeline has no variables")
     return 0
+
+
+def _written(value: object) -> str:
+    """Write a value as it would stand in YAML."""
+    if isinstance(value, list):
+        return "[" + ", ".join(_written(item) for item in value) + "]"
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -31,12 +31,12 @@ class Connections:
     catalog: Catalog
     scope: Scope
     declared: dict[str, DeclaredConnection]
-    used: set[str] = field(default_factory=set)
+    unknown: set[str] = field(default_factory=set)
+    """Connections with a value that is not known here."""
     _bound: dict[str, tuple[Connector[Any], ConfigModel] | None] = field(default_factory=dict)
 
     def get(self, name: str) -> tuple[Connector[Any], ConfigModel] | None:
         """Return a connection's connector and config; None when it is broken, which has been noted."""
-        self.used.add(name)
         if name not in self._bound:
             self._bound[name] = self._bind(name, self.declared[name])
         return self._bound[name]
@@ -55,6 +55,8 @@ class Connections:
         if connector is None:
             return None
         rest = without(node, {"connector"})
+        if interpolate(rest, self.scope, Diagnosis(diagnosis.source)).unknown:
+            self.unknown.add(name)
         config = validate(connector.Config, rest, diagnosis, what=what, lookup=self.scope)
         if config is None:
             return None
@@ -127,7 +129,10 @@ def bind_endpoint(
     )
     if config is None or options is None:
         return None
-    if interpolate(node, scope, Diagnosis(diagnosis.source)).unknown:  # nothing can be said of values not known here
+    unknown = label in connections.unknown and named is not None
+    if (
+        unknown or interpolate(node, scope, Diagnosis(diagnosis.source)).unknown
+    ):  # nothing can be said of values not known here
         return BoundEndpoint(connector, config, options, label)
     for found in guarded(connector, lambda: list(connector.objections(config, options, folder))):
         mark = diagnosis.source.at(node.values.get(found.option, node))

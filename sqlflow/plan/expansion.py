@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlflow.sdk import ConfigModel
-from sqlflow.spec import Diagnosis, ForEach, Mapping, Node, Scalar, as_text, find, validate
+from sqlflow.spec import Diagnosis, ForEach, Mapping, Node, Scalar, as_text, find, is_interpolated, substitute, validate
 
 from .endpoints import only
 from .variables import Scope, Value, coerce, infer
@@ -53,6 +53,8 @@ def instances(node: Mapping, declared: str, position: int, scope: Scope, diagnos
     if "for_each" not in node.values:
         yield Instance(declared, declared, position, node, scope)
         return
+    if not _lists(node.values["for_each"], scope, diagnosis):
+        return
     holder = validate(_Holder, only(node, ["for_each"]), diagnosis, what=f"step {declared!r}", lookup=scope)
     if holder is None:
         return
@@ -77,6 +79,20 @@ def instances(node: Mapping, declared: str, position: int, scope: Scope, diagnos
         yield Instance(step_id, declared, position, node, scope.with_values({v.name: v for v in combination}))
     if not seen:
         diagnosis.add("SF206", f"for_each of step {declared!r} has no values", place, "give at least one value")
+
+
+def _lists(place: Node, scope: Scope, diagnosis: Diagnosis) -> bool:
+    """Note every variable that is used as a list of values and is none."""
+    fine = True
+    for name, node in (place.values if isinstance(place, Mapping) else {}).items():
+        inner = node.values.get("values") if isinstance(node, Mapping) else node
+        if isinstance(inner, Scalar) and isinstance(inner.value, str) and is_interpolated(inner.text):
+            filled = substitute(inner, scope, diagnosis)
+            if filled.known and not isinstance(filled.value, list):
+                hint = "give it a list: vars: {name: [EU, US]}"
+                diagnosis.add("SF302", f"for_each {name!r}: {inner.text} is {filled.value!r}, not a list", inner, hint)
+            fine = fine and filled.known and isinstance(filled.value, list)
+    return fine
 
 
 def _values(name: str, kind: Any, raw: list[Any], place: Node, diagnosis: Diagnosis) -> Iterator[Value]:

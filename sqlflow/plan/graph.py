@@ -71,7 +71,8 @@ def build(steps: list[PlannedStep], problems: list[Problem]) -> Graph:
 
 def feeds(output: str, place: str) -> bool:
     """Tell whether what is written to `output` is part of what is read from `place`, a name or a pattern."""
-    return output == place or place.startswith(f"{output}/") or fnmatchcase(output, place)
+    parts = output == place or place.startswith(f"{output}/") or output.startswith(f"{place}:")
+    return parts or fnmatchcase(output, place)
 
 
 def _add_named(graph: Graph, steps: list[PlannedStep], problems: list[Problem]) -> None:
@@ -96,6 +97,7 @@ def _add_named(graph: Graph, steps: list[PlannedStep], problems: list[Problem]) 
 def ordered(steps: list[PlannedStep], graph: Graph, problems: list[Problem]) -> list[PlannedStep]:
     """Return the steps in an order that respects the graph and else the document; a cycle is shown as a ring."""
     by_id = {step.id: step for step in steps}
+    rank = {step.id: position for position, step in enumerate(steps)}
     sorter = graphlib.TopologicalSorter({step.id: graph.waits_for[step.id] for step in steps})
     try:
         sorter.prepare()
@@ -123,7 +125,7 @@ def ordered(steps: list[PlannedStep], graph: Graph, problems: list[Problem]) -> 
     found: list[PlannedStep] = []
     ready = [by_id[name] for name in sorter.get_ready()]
     while ready:
-        ready.sort(key=lambda s: s.position, reverse=True)
+        ready.sort(key=lambda s: rank[s.id], reverse=True)
         step = ready.pop()
         found.append(step)
         sorter.done(step.id)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from sqlflow.sdk import ConfigModel, Duration, Expression
 
@@ -16,6 +16,15 @@ from .variable import VALUE_SCHEMA, ForEach, VariableName, Variables
 
 NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_-]*$"
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
+
+
+def _no_flag(value: Any) -> Any:
+    if isinstance(value, bool):  # in Python, True equals 1
+        raise ValueError("write version: 1")  # noqa: TRY004 - pydantic collects ValueError
+    return value
+
+
+Version = Annotated[Literal[1], BeforeValidator(_no_flag)]
 FailurePolicy = Literal["continue", "fail_fast"]
 
 
@@ -124,7 +133,7 @@ class CheckOptions(ConfigModel):
 class Pipeline(ConfigModel):
     """A pipeline document."""
 
-    version: Literal[1]
+    version: Version
     """Version of the document's grammar."""
 
     kind: Literal["pipeline"] = "pipeline"
@@ -180,7 +189,7 @@ class Profile(ConfigModel):
 class Project(ConfigModel):
     """The project document, `sqlflow.yaml`."""
 
-    version: Literal[1]
+    version: Version
     """Version of the document's grammar."""
 
     name: Name

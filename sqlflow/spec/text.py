@@ -7,10 +7,10 @@ Nothing here knows what a key means.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ruamel.yaml import YAML
 from ruamel.yaml.cyaml import CParser  # type: ignore[attr-defined]
 from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.reader import ReaderError
@@ -72,11 +72,11 @@ def read_source(path: Path, shown: str) -> tuple[Source | None, list[Problem]]:
 
 def parse(source: Source) -> tuple[Node | None, list[Problem]]:
     """Parse one YAML document. Returns its root, and every problem of the text itself."""
-    builder = _Builder(source)
     try:
+        builder = _Builder(source)
         return builder.build(), builder.problems
     except MarkedYAMLError as error:
-        return None, [*builder.problems, _syntax_problem(source, error)]
+        return None, [_syntax_problem(source, error)]
     except ReaderError as error:
         position = error.position if isinstance(error.position, int) else 0
         before = source.text[:position]
@@ -86,6 +86,19 @@ def parse(source: Source) -> tuple[Node | None, list[Problem]]:
         return None, [Problem("SF103", "not YAML: nested too deeply", source.mark(0, 0), "flatten the document")]
 
 
+def _events(text: str) -> list[Any]:
+    """Return the parser's events. The C parser refuses `{url: s3://x}`, which YAML 1.2 allows; then the other decides."""
+    parser = CParser(text)
+    try:
+        return list(iter(parser.get_event, None))
+    except MarkedYAMLError:
+        try:
+            return list(YAML(pure=True).parse(text))
+        except MarkedYAMLError:
+            pass  # the first message is the one to show
+        raise
+
+
 class _Builder:
     """Turns the parser's events into nodes."""
 
@@ -93,12 +106,7 @@ class _Builder:
         self.source = source
         self.problems: list[Problem] = []
         self.anchors: dict[str, Node] = {}
-        self.events = self._events(CParser(source.text))
-
-    @staticmethod
-    def _events(parser: Any) -> Iterator[Any]:
-        while (event := parser.get_event()) is not None:
-            yield event
+        self.events = iter(_events(source.text))
 
     def build(self) -> Node | None:
         root: Node | None = None

@@ -76,7 +76,11 @@ def _named(error: Exception, message: str) -> StepError:
     if found := _TABLE.search(message):
         suggestion = _SUGGESTION.search(message)
         useful = suggestion and not suggestion[1].startswith(_SYSTEM)
-        hint = f"did you mean {suggestion[1]!r}?" if useful and suggestion else "no step writes it; check its name"
+        hint = (
+            f"did you mean {suggestion[1]!r}?"
+            if useful and suggestion
+            else "check its name, or run the pipeline that makes it"
+        )
         return StepError(
             f"table {found[1]} does not exist{_excerpt(message)}", hint=hint, code="SF708", kind="not_found"
         )

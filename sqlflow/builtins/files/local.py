@@ -104,7 +104,7 @@ class LocalFileConnector(Connector[FileConfig]):
             self._put(staging, target)
         finally:
             remove(staging)
-        return WriteResult(written, size, (request.options.path,))
+        return WriteResult(written, size, (self.place(request.config, request.options),))
 
     def _copy_partitions(self, rows: Rows, staging: Path, settings: Mapping[str, Any], partition_by: list[str]) -> int:
         names = {name.lower() for name in rows.schema.names}
