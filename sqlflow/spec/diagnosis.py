@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from sqlflow.problem import Mark, Problem, did_you_mean
+from sqlflow.problem import Mark, Problem, closest, did_you_mean
 from sqlflow.sdk import SQL_ROLES, Role, role_of
 
 from .interpolation import BadExpression, Expression, Lookup, Resolved, expressions, fill, is_interpolated
@@ -174,8 +174,15 @@ def validate(
     if errors and filled.texts and (retried := _read_texts(filled, errors)):
         built, errors = _build(model, retried)
     known = set(model.model_fields) | set(extra_known)
+    misspelt = {
+        (*error["loc"][:-1], closest(str(error["loc"][-1]), known))
+        for error in errors
+        if error["type"] == "extra_forbidden" and len(error["loc"]) == 1
+    }
     for error in errors:
         path = tuple(error["loc"])
+        if error["type"] == "missing" and path in misspelt:  # it is there, under another spelling
+            continue
         if any(path[: len(unknown)] == unknown for unknown in filled.unknown):
             continue
         _note(error, path, node, diagnosis, what=what, known=known, model=model)
