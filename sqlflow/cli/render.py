@@ -12,7 +12,7 @@ from typing import Any, TextIO
 from sqlflow.errors import DocumentError, SQLFlowError
 from sqlflow.problem import Problem
 
-_WORD = re.compile(r"\$\{[^}]*\}?|[\w.$@/\\:*+-]+|\S")
+_WORD = re.compile(r"\$\{[^}]*\}?|[\w.$@/\\:*+-]*[\w*]|\S")
 _CODES = {"red": "31", "yellow": "33", "green": "32", "blue": "34", "dim": "2", "bold": "1"}
 MAX_LINE = 160
 
