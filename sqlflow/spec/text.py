@@ -87,7 +87,7 @@ def parse(source: Source) -> tuple[Node | None, list[Problem]]:
 
 
 def _events(text: str) -> list[Any]:
-    """Return the parser's events. The C parser refuses `{url: s3://x}`, which YAML 1.2 allows; then the other decides."""
+    """Return the parser's events. The C parser refuses `{url: s3://x}`, which YAML 1.2 allows; then another decides."""
     parser = CParser(text)
     try:
         return list(iter(parser.get_event, None))

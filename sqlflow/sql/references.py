@@ -178,6 +178,8 @@ def _from_sqlglot(sql: str, parameters: frozenset[str], *, select: bool = False)
     if isinstance(tree, exp.Command):
         found.hidden.append(Reference("this statement", 0))
         return found
+    if isinstance(tree, (exp.Create, exp.Drop)) and tree.kind == "SCHEMA":
+        return found
     written = None if select else _written(tree)
     ctes = {cte.alias_or_name.lower() for cte in tree.find_all(exp.CTE)}
     for function in tree.find_all(exp.Func):
@@ -199,7 +201,7 @@ def _from_sqlglot(sql: str, parameters: frozenset[str], *, select: bool = False)
 def _written(tree: Any) -> Any:
     from sqlglot import exp
 
-    if isinstance(tree, exp.Create) and tree.kind == "INDEX":
+    if isinstance(tree, exp.Drop) or (isinstance(tree, exp.Create) and tree.kind == "INDEX"):
         return tree.find(exp.Table)
     if isinstance(tree, exp.Create) and tree.kind not in ("TABLE", "VIEW"):
         return None
