@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from sqlflow.sdk import Column, SchemaChanged, TableSchema, TableWrite, normal_type, quote, widens
 
+from .connection import Connection
 from .warehouse import quoted
-
-if TYPE_CHECKING:
-    from .session import DuckDbSession
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,19 +20,19 @@ class Alignment:
     key: tuple[str, ...]
     statements: tuple[str, ...] = ()
 
-    def apply(self, session: DuckDbSession, target: str) -> None:
+    def apply(self, db: Connection, target: str) -> None:
         """Change the target so that the batch fits; rebuilds indexes, in whose presence DuckDB alters nothing."""
         if not self.statements:
             return
-        entry = session.warehouse.entry(target)
+        entry = db.warehouse.entry(target)
         indexes = entry.indexes if entry else ()
         schema = quoted(target).rpartition(".")[0]
         for name, _ in indexes:
-            session.execute(f"DROP INDEX {schema}.{quote(name)}")
+            db.execute(f"DROP INDEX {schema}.{quote(name)}")
         for statement in self.statements:
-            session.execute(statement)
+            db.execute(statement)
         for _, sql in indexes:
-            session.execute(sql)
+            db.execute(sql)
 
     def difference(self, left: str, right: str) -> str:
         """Return the condition that two rows of one key differ in what the batch brings; empty when only keys come."""
@@ -45,14 +42,14 @@ class Alignment:
         )
 
 
-def align(session: DuckDbSession, write: TableWrite) -> Alignment:
+def align(db: Connection, write: TableWrite) -> Alignment:
     """Hold a batch against its target.
 
     Raises:
         SchemaChanged: a column is new under `alert`, or a type does not fit.
 
     """
-    target = session.schema_of(quoted(write.target))
+    target = db.schema_of(quoted(write.target))
     batch = write.staged.schema
     statements: list[str] = []
     complaints: list[str] = []
@@ -65,7 +62,7 @@ def align(session: DuckDbSession, write: TableWrite) -> Alignment:
                 names.append(column.name)
             else:
                 complaints.append(f"new column {column.name} {column.type}")
-        elif not _fits(session, write, column, known):
+        elif not _fits(db, write, column, known):
             if write.policy == "permissive" and widens(known.type, column.type):
                 statements.append(
                     f"ALTER TABLE {quoted(write.target)} ALTER {quote(known.name)} SET DATA TYPE {column.type}"
@@ -82,12 +79,12 @@ def align(session: DuckDbSession, write: TableWrite) -> Alignment:
     return Alignment(tuple(names), frozenset(n.lower() for n in batch.names), batch.names, write.key, tuple(statements))
 
 
-def _fits(session: DuckDbSession, write: TableWrite, column: Column, known: Column) -> bool:
+def _fits(db: Connection, write: TableWrite, column: Column, known: Column) -> bool:
     """Tell whether every value of the batch's column may enter the target's without loss."""
     if normal_type(column.type) == normal_type(known.type) or widens(column.type, known.type):
         return True
     counted = f"SELECT count({quote(column.name)}) FROM {write.staged.relation}"
-    values = session.execute(counted, write.staged.parameters)[0][0]
+    values = db.execute(counted, write.staged.parameters)[0][0]
     return bool(values == 0)  # empty or all NULL: nothing speaks for another type
 
 

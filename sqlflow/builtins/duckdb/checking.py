@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlflow.sdk import Check, CheckResult, QueryTest, RowTest, StepError, TableTest, quote
 
-if TYPE_CHECKING:
-    from .session import DuckDbSession
+from .connection import Connection
 
 SAMPLE = 5
 _SHOWN = 60
 
 
-def run(session: DuckDbSession, relation: str, checks: Sequence[Check]) -> tuple[CheckResult, ...]:
+def run(db: Connection, relation: str, checks: Sequence[Check]) -> tuple[CheckResult, ...]:
     """Return a result for every check, in their order.
 
     Raises:
@@ -26,11 +25,11 @@ def run(session: DuckDbSession, relation: str, checks: Sequence[Check]) -> tuple
     for position, check in enumerate(checks):
         compiled = check.kind.compile(check.config, _filtered(relation, check))
         if isinstance(compiled, QueryTest):
-            results[position] = _query(session, check, compiled)
+            results[position] = _query(db, check, compiled)
         else:
             scanned.append((position, check, compiled))
     if scanned:
-        results.update(_scan(session, relation, scanned))
+        results.update(_scan(db, relation, scanned))
     return tuple(results[position] for position in range(len(checks)))
 
 
@@ -39,7 +38,7 @@ def _filtered(relation: str, check: Check) -> str:
 
 
 def _scan(
-    session: DuckDbSession, relation: str, scanned: list[tuple[int, Check, RowTest | TableTest]]
+    db: Connection, relation: str, scanned: list[tuple[int, Check, RowTest | TableTest]]
 ) -> dict[int, CheckResult]:
     """Count failures of all row tests and take all measures in one pass over the relation."""
     inner: list[str] = ["*"]
@@ -59,17 +58,17 @@ def _scan(
             )
     sql = f"SELECT {', '.join(outer)} FROM (SELECT {', '.join(inner)} FROM {relation})"
     try:
-        row = session.execute(sql, parameters)[0]
+        row = db.execute(sql, parameters)[0]
     except StepError as error:
         if len(scanned) > 1:  # find the one that is broken: its scan mates are not to blame
             for one in scanned:
-                _scan(session, relation, [one])
+                _scan(db, relation, [one])
         raise _broken([check for _, check, _ in scanned], error) from error
     found: dict[int, CheckResult] = {}
     for index, (position, check, test) in enumerate(scanned):
         value, total = row[2 * index], row[2 * index + 1]
         if isinstance(test, RowTest):
-            found[position] = _row_result(session, relation, check, test, value, total)
+            found[position] = _row_result(db, relation, check, test, value, total)
         else:
             complaint = test.complaint(value)
             found[position] = CheckResult(
@@ -78,14 +77,12 @@ def _scan(
     return found
 
 
-def _row_result(
-    session: DuckDbSession, relation: str, check: Check, test: RowTest, failures: int, total: int
-) -> CheckResult:
+def _row_result(db: Connection, relation: str, check: Check, test: RowTest, failures: int, total: int) -> CheckResult:
     passed = failures <= check.max_failures
     sample: tuple[Mapping[str, Any], ...] = ()
     if failures:
         where = f"({check.where}) AND ({test.fails})" if check.where else test.fails
-        sample = _sample(session, f"SELECT * FROM {relation} WHERE {where}", check.parameters)
+        sample = _sample(db, f"SELECT * FROM {relation} WHERE {where}", check.parameters)
     return CheckResult(
         check.name,
         check.kind.name,
@@ -98,12 +95,12 @@ def _row_result(
     )
 
 
-def _query(session: DuckDbSession, check: Check, test: QueryTest) -> CheckResult:
+def _query(db: Connection, check: Check, test: QueryTest) -> CheckResult:
     try:
-        failures = session.execute(f"SELECT count(*) FROM ({test.sql}\n)", check.parameters)[0][0]
+        failures = db.execute(f"SELECT count(*) FROM ({test.sql}\n)", check.parameters)[0][0]
     except StepError as error:
         raise _broken([check], error) from error
-    sample = _sample(session, test.sql, check.parameters) if failures else ()
+    sample = _sample(db, test.sql, check.parameters) if failures else ()
     passed = failures <= check.max_failures
     return CheckResult(
         check.name,
@@ -117,10 +114,10 @@ def _query(session: DuckDbSession, check: Check, test: QueryTest) -> CheckResult
     )
 
 
-def _sample(session: DuckDbSession, sql: str, parameters: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
+def _sample(db: Connection, sql: str, parameters: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
     relation = f"({sql}\n)"
-    schema = session.schema_of(relation, parameters)
-    rows = session.execute(
+    schema = db.schema_of(relation, parameters)
+    rows = db.execute(
         "SELECT "
         + ", ".join(f"CAST({quote(n)} AS VARCHAR)" for n in schema.names)
         + f" FROM {relation} LIMIT {SAMPLE}",

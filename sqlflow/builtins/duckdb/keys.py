@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from sqlflow.sdk import StepError, TableWrite, columns_list, did_you_mean, quote
 
-if TYPE_CHECKING:
-    from .session import DuckDbSession
+from .connection import Connection
 
 SAMPLE = 5
 _ORDER = re.compile(r"^(.*?)(?:\s+(asc|desc))?(\s+nulls\s+(?:first|last))?$", re.IGNORECASE)
 
 
-def check_keys(session: DuckDbSession, write: TableWrite) -> None:
+def check_keys(db: Connection, write: TableWrite) -> None:
     """Refuse a batch whose keys cannot tell rows apart.
 
     Raises:
@@ -32,7 +30,7 @@ def check_keys(session: DuckDbSession, write: TableWrite) -> None:
     unique = write.mode in ("merge", "append") and write.on_duplicate == "error"
     keys = columns_list(write.key)
     counted = ", ".join(f"count(*) - count({quote(c)})" for c in write.key)
-    nulls = session.execute(f"SELECT {counted} FROM {batch}")[0]
+    nulls = db.execute(f"SELECT {counted} FROM {batch}")[0]
     for column, count in zip(write.key, nulls, strict=True):
         if count:
             raise StepError(
@@ -42,7 +40,7 @@ def check_keys(session: DuckDbSession, write: TableWrite) -> None:
             )
     if not unique:
         return
-    found = session.execute(f"SELECT {keys}, count(*) FROM {batch} GROUP BY ALL HAVING count(*) > 1 LIMIT {SAMPLE}")
+    found = db.execute(f"SELECT {keys}, count(*) FROM {batch} GROUP BY ALL HAVING count(*) > 1 LIMIT {SAMPLE}")
     if found:
         shown = "; ".join(
             ", ".join(f"{c} = {v!r}" for c, v in zip(write.key, row, strict=False)) + f" ({row[-1]} rows)"

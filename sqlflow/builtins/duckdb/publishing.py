@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from sqlflow.sdk import (
     RowCounts,
@@ -22,11 +21,9 @@ from sqlflow.sdk import (
 )
 
 from .aligning import Alignment, align
+from .connection import Connection
 from .keys import check_keys, deduplicated
 from .warehouse import STAGE_PREFIX, Entry, beside, quoted
-
-if TYPE_CHECKING:
-    from .session import DuckDbSession
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +44,7 @@ class Done:
 class Publication:
     """A write that has been looked at and may run. `indexes` are those that the target has afterwards."""
 
-    run: Callable[[DuckDbSession], Done]
+    run: Callable[[Connection], Done]
     indexes: tuple[tuple[str, str], ...] = ()
 
 
@@ -56,14 +53,14 @@ def read_only(rows: int | None) -> RowCounts:
     return RowCounts(read=rows)
 
 
-def prepare(session: DuckDbSession, write: TableWrite | ViewWrite | ScriptWrite) -> Publication:
+def prepare(db: Connection, write: TableWrite | ViewWrite | ScriptWrite) -> Publication:
     """Look at the target and choose the way to write it."""
     if isinstance(write, ScriptWrite):
-        return Publication(lambda session: _script(session, write))
-    entry = session.warehouse.entry(write.target)
+        return Publication(lambda db: _script(db, write))
+    entry = db.warehouse.entry(write.target)
     if isinstance(write, ViewWrite):
-        _refuse_foreign(session, write.target, entry, adopt=write.adopt)
-        return Publication(lambda session: _view(session, write, entry))
+        _refuse_foreign(db, write.target, entry, adopt=write.adopt)
+        return Publication(lambda db: _view(db, write, entry))
     indexes = entry.indexes if entry else ()
     if entry is not None and entry.kind == "view" and write.mode != "replace":
         raise StepError(
@@ -72,20 +69,20 @@ def prepare(session: DuckDbSession, write: TableWrite | ViewWrite | ScriptWrite)
             code="SF719",
         )
     if write.mode == "replace":
-        _refuse_foreign(session, write.target, entry, adopt=write.adopt)
-        return Publication(lambda session: _replace(session, write, entry), indexes)
+        _refuse_foreign(db, write.target, entry, adopt=write.adopt)
+        return Publication(lambda db: _replace(db, write, entry), indexes)
     if write.key:
-        check_keys(session, write)
+        check_keys(db, write)
     if entry is None:
-        return Publication(lambda session: _replace(session, write, None))
-    alignment = align(session, write)
+        return Publication(lambda db: _replace(db, write, None))
+    alignment = align(db, write)
     modes = {"append": _append, "merge": _merge, "delete_insert": _delete_insert}
-    return Publication(lambda session: modes[write.mode](session, write, alignment), indexes)
+    return Publication(lambda db: modes[write.mode](db, write, alignment), indexes)
 
 
-def _refuse_foreign(session: DuckDbSession, target: str, entry: Entry | None, *, adopt: bool) -> None:
+def _refuse_foreign(db: Connection, target: str, entry: Entry | None, *, adopt: bool) -> None:
     """Refuse to replace what SQLFlow did not make, unless the document says so."""
-    if entry is not None and not adopt and not session.warehouse.owned(target):
+    if entry is not None and not adopt and not db.warehouse.owned(target):
         raise StepError(
             f"{target} exists and was not made by SQLFlow; replacing it would lose its rows",
             hint="write adopt: true to take it over, or another target",
@@ -93,7 +90,7 @@ def _refuse_foreign(session: DuckDbSession, target: str, entry: Entry | None, *,
         )
 
 
-def _replace(session: DuckDbSession, write: TableWrite, entry: Entry | None) -> Done:
+def _replace(db: Connection, write: TableWrite, entry: Entry | None) -> Done:
     """Put the batch in the place of the target; it may be a query that reads the target itself."""
     staged = write.staged
     name = split_name(write.target)[-1]
@@ -103,50 +100,50 @@ def _replace(session: DuckDbSession, write: TableWrite, entry: Entry | None) -> 
         fresh = beside(write.target, f"{STAGE_PREFIX}{name}")
         batch = f"({deduplicated(write)})" if write.on_duplicate != "error" else staged.relation
         made = fresh if entry is not None else write.target
-        rows = int(session.execute(f"CREATE TABLE {quoted(made)} AS FROM {batch}", staged.parameters)[0][0])
+        rows = int(db.execute(f"CREATE TABLE {quoted(made)} AS FROM {batch}", staged.parameters)[0][0])
         fresh = made
     if entry is not None:
-        session.execute(f"DROP {entry.kind.upper()} {quoted(write.target)}")
+        db.execute(f"DROP {entry.kind.upper()} {quoted(write.target)}")
     if fresh != write.target:
-        session.execute(f"ALTER TABLE {quoted(fresh)} RENAME TO {quote(name)}")
+        db.execute(f"ALTER TABLE {quoted(fresh)} RENAME TO {quote(name)}")
     for column, spec in write.columns.items():
         if not spec.nullable:
-            _require(session, write.target, column)
+            _require(db, write.target, column)
     for _, statement in entry.indexes if entry else ():
-        session.execute(statement)
+        db.execute(statement)
     return Done(RowCounts(read=rows, inserted=rows, updated=0, deleted=None))
 
 
-def _require(session: DuckDbSession, target: str, column: str) -> None:
+def _require(db: Connection, target: str, column: str) -> None:
     """Set NOT NULL, which a table made from a query does not inherit."""
-    nulls = session.execute(f"SELECT count(*) FROM {quoted(target)} WHERE {quote(column)} IS NULL")[0][0]
+    nulls = db.execute(f"SELECT count(*) FROM {quoted(target)} WHERE {quote(column)} IS NULL")[0][0]
     if nulls:
         raise StepError(
             f"column {column!r} of {target} is declared not null, and {nulls} rows hold NULL",
             hint="mend the source, filter the rows, or drop `not null` from columns",
             code="SF712",
         )
-    session.execute(f"ALTER TABLE {quoted(target)} ALTER {quote(column)} SET NOT NULL")
+    db.execute(f"ALTER TABLE {quoted(target)} ALTER {quote(column)} SET NOT NULL")
 
 
-def _view(session: DuckDbSession, write: ViewWrite, entry: Entry | None) -> Done:
+def _view(db: Connection, write: ViewWrite, entry: Entry | None) -> Done:
     if entry is not None:
-        session.execute(f"DROP {entry.kind.upper()} {quoted(write.target)}")
-    session.execute(f"CREATE VIEW {quoted(write.target)} AS {write.sql}")
+        db.execute(f"DROP {entry.kind.upper()} {quoted(write.target)}")
+    db.execute(f"CREATE VIEW {quoted(write.target)} AS {write.sql}")
     return Done(RowCounts())
 
 
-def _append(session: DuckDbSession, write: TableWrite, alignment: Alignment) -> Done:
+def _append(db: Connection, write: TableWrite, alignment: Alignment) -> Done:
     staged = write.staged
     warnings: tuple[str, ...] = ()
     batch = staged.relation
-    alignment.apply(session, write.target)
+    alignment.apply(db, write.target)
     if write.key:
         target = quoted(write.target)
         known = f"EXISTS (SELECT 1 FROM {target} t WHERE {key_match(write.key, 't', 's')})"
         differing = alignment.difference("s", "t")
         changed = (
-            session.execute(
+            db.execute(
                 f"SELECT count(*) FROM {batch} s JOIN {target} t ON {key_match(write.key, 't', 's')} WHERE {differing}"
             )[0][0]
             if differing
@@ -156,15 +153,15 @@ def _append(session: DuckDbSession, write: TableWrite, alignment: Alignment) -> 
             told = f"{changed} rows have a key that is in {write.target} already but other values"
             warnings = (f"{told}; append keeps the old ones. Write mode: merge to update them",)
         batch = f"(SELECT s.* FROM {batch} s WHERE NOT {known})"
-    inserted = _insert(session, write.target, batch, alignment, staged.parameters)
+    inserted = _insert(db, write.target, batch, alignment, staged.parameters)
     read = staged.rows if staged.rows is not None else inserted
     return Done(RowCounts(read=read, inserted=inserted, updated=0, deleted=0), warnings)
 
 
-def _merge(session: DuckDbSession, write: TableWrite, alignment: Alignment) -> Done:
+def _merge(db: Connection, write: TableWrite, alignment: Alignment) -> Done:
     """Delete the matched rows that differ, insert them anew with the new ones; equal rows are not touched."""
     target = quoted(write.target)
-    alignment.apply(session, write.target)
+    alignment.apply(db, write.target)
     batch = f"({deduplicated(write)})" if write.on_duplicate != "error" else write.staged.relation
     match = key_match(write.key, "t", "s")
     differing = alignment.difference("s", "t")
@@ -173,33 +170,33 @@ def _merge(session: DuckDbSession, write: TableWrite, alignment: Alignment) -> D
         carried = [c for c in alignment.target_names if c.lower() not in alignment.batch_names]
         if carried:  # columns that this batch never brings keep the values that matched rows have
             extra = ", " + columns_list(carried, prefix="t.")
-            session.execute(
+            db.execute(
                 f"CREATE OR REPLACE TEMP TABLE sqlflow_merge AS SELECT s.*{extra} "
                 f"FROM {batch} s JOIN {target} t ON {match} WHERE {differing}"
             )
-            updated = _count(session, f"DELETE FROM {target} t USING sqlflow_merge s WHERE {match}")
-            _insert(session, write.target, "sqlflow_merge", alignment, {}, carried)
-            session.execute("DROP TABLE sqlflow_merge")
+            updated = _count(db, f"DELETE FROM {target} t USING sqlflow_merge s WHERE {match}")
+            _insert(db, write.target, "sqlflow_merge", alignment, {}, carried)
+            db.execute("DROP TABLE sqlflow_merge")
         else:
-            updated = _count(session, f"DELETE FROM {target} t USING {batch} s WHERE {match} AND ({differing})")
+            updated = _count(db, f"DELETE FROM {target} t USING {batch} s WHERE {match} AND ({differing})")
     fresh = f"(SELECT s.* FROM {batch} s WHERE NOT EXISTS (SELECT 1 FROM {target} t WHERE {match}))"
-    written = _insert(session, write.target, fresh, alignment, {})
+    written = _insert(db, write.target, fresh, alignment, {})
     carried_over = differing and any(c.lower() not in alignment.batch_names for c in alignment.target_names)
     inserted = written if carried_over else written - updated
     return Done(RowCounts(read=write.staged.rows, inserted=inserted, updated=updated, deleted=0))
 
 
-def _delete_insert(session: DuckDbSession, write: TableWrite, alignment: Alignment) -> Done:
+def _delete_insert(db: Connection, write: TableWrite, alignment: Alignment) -> Done:
     target = quoted(write.target)
-    alignment.apply(session, write.target)
+    alignment.apply(db, write.target)
     keys = f"(SELECT DISTINCT {columns_list(write.key)} FROM {write.staged.relation})"
-    deleted = _count(session, f"DELETE FROM {target} t USING {keys} s WHERE {key_match(write.key, 't', 's')}")
-    inserted = _insert(session, write.target, write.staged.relation, alignment, {})
+    deleted = _count(db, f"DELETE FROM {target} t USING {keys} s WHERE {key_match(write.key, 't', 's')}")
+    inserted = _insert(db, write.target, write.staged.relation, alignment, {})
     return Done(RowCounts(read=write.staged.rows, inserted=inserted, updated=0, deleted=deleted))
 
 
 def _insert(
-    session: DuckDbSession,
+    db: Connection,
     target: str,
     batch: str,
     alignment: Alignment,
@@ -207,21 +204,21 @@ def _insert(
     carried: list[str] | None = None,
 ) -> int:
     names = columns_list([*alignment.insert_names, *(carried or [])])
-    return _count(session, f"INSERT INTO {quoted(target)} ({names}) SELECT {names} FROM {batch}", parameters)
+    return _count(db, f"INSERT INTO {quoted(target)} ({names}) SELECT {names} FROM {batch}", parameters)
 
 
-def _count(session: DuckDbSession, statement: str, parameters: object = None) -> int:
-    rows = session.execute(statement, parameters)  # type: ignore[arg-type]
+def _count(db: Connection, statement: str, parameters: object = None) -> int:
+    rows = db.execute(statement, parameters)  # type: ignore[arg-type]
     return int(rows[0][0]) if rows else 0
 
 
 _COUNTED = {"insert": "inserted", "update": "updated", "delete": "deleted"}
 
 
-def _script(session: DuckDbSession, write: ScriptWrite) -> Done:
+def _script(db: Connection, write: ScriptWrite) -> Done:
     counts: dict[str, int] = {}
     for sql, parameters in write.statements:
-        rows = session.execute(sql, parameters)
+        rows = db.execute(sql, parameters)
         verb = _COUNTED.get(sql.split(None, 1)[0].lower())
         if verb and rows and len(rows) == 1 and isinstance(rows[0][0], int):
             counts[verb] = counts.get(verb, 0) + rows[0][0]

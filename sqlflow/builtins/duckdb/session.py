@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from sqlflow.sdk import (
@@ -11,17 +11,14 @@ from sqlflow.sdk import (
     Batch,
     Check,
     CheckResult,
-    Column,
     Commit,
     Published,
     Rows,
     ScriptWrite,
     Select,
-    SQLFlowError,
     Staged,
     StepError,
     TableInfo,
-    TableSchema,
     TableWrite,
     Udf,
     ViewWrite,
@@ -30,6 +27,7 @@ from sqlflow.sdk import (
 )
 
 from . import checking, publishing, staging
+from .connection import Connection
 from .faults import translated
 from .outflow import DuckDbRows
 from .warehouse import ALIAS, STATE, Entry, Warehouse, append_commit, quoted, verify_commit
@@ -41,10 +39,9 @@ class DuckDbSession:
     dialect = "duckdb"
 
     def __init__(self, connection: Any, warehouse: Warehouse, *, forked: bool = False) -> None:
-        self.connection = connection
+        self.db = Connection(connection, warehouse)
         self.warehouse = warehouse
         self._forked = forked
-        self._broken = False
         self._teardown: list[str] = []
         self.commits: tuple[str | None, ...] = ()
 
@@ -78,46 +75,41 @@ class DuckDbSession:
         entry = self.warehouse.entry(table)
         if entry is None:
             return None
-        schema = self.schema_of(quoted(table))
+        schema = self.db.schema_of(quoted(table))
         return TableInfo(table, entry.kind, schema, tuple(n for n, _ in entry.indexes), self.warehouse.owned(table))
 
     def tables(self) -> tuple[str, ...]:
         """Return all tables and views but the state."""
         return tuple(sorted(self.warehouse.entries()))
 
-    def schema_of(self, relation: str, parameters: Mapping[str, Any] | None = None) -> TableSchema:
-        """Return the columns of whatever may follow FROM."""
-        rows = self.execute(f"DESCRIBE FROM {relation}", parameters)
-        return TableSchema(tuple(Column(r[0], r[1], r[2] != "NO" and None) for r in rows))
-
     def stage(self, source: Select | ArrowStream, batch: Batch) -> Staged:
         """Take a batch in, as a query when it is used once, else as a table."""
         if isinstance(source, Select):
             for statement in source.setup:
-                self.execute(statement)
+                self.db.execute(statement)
             self._teardown += source.teardown
         try:
-            return staging.stage(self, source, batch)
+            return staging.stage(self.db, source, batch)
         except StepError as error:
             raise explained(source, error) from error
 
     def check(self, relation: str, checks: Sequence[Check]) -> tuple[CheckResult, ...]:
         """Run checks in as few scans as possible."""
-        return checking.run(self, relation, checks)
+        return checking.run(self.db, relation, checks)
 
     def publish(self, commit: Commit) -> Published:
         """Write, check and record in one transaction."""
         write = commit.write
-        plan = publishing.prepare(self, write) if write is not None else None
-        with self._transaction():
+        plan = publishing.prepare(self.db, write) if write is not None else None
+        with self.db.transaction():
             done = self._written(plan, write) if plan else publishing.Done(publishing.read_only(commit.rows))
             checks: tuple[CheckResult, ...] = ()
             if commit.checks and commit.target:
-                checks = checking.run(self, quoted(commit.target), commit.checks)
+                checks = checking.run(self.db, quoted(commit.target), commit.checks)
                 refuse_failed(checks, kept=f"{commit.target} keeps its old rows")
-            append_commit(self.connection, commit.token, commit.target, done.total)
+            append_commit(self.db.raw, commit.token, commit.target, done.total)
         with translated():
-            verify_commit(self.connection, commit.token)
+            verify_commit(self.db.raw, commit.token)
         self.commits += (commit.target,)
         if isinstance(write, ScriptWrite):
             self.warehouse.forget()
@@ -125,36 +117,35 @@ class DuckDbSession:
             kind: Literal["table", "view"] = "view" if isinstance(write, ViewWrite) else "table"
             self.warehouse.note(write.target, Entry(kind, plan.indexes))
         made = commit.target if isinstance(write, (TableWrite, ViewWrite)) else None
-        schema = self.schema_of(quoted(made)) if made else None
+        schema = self.db.schema_of(quoted(made)) if made else None
         return Published(done.rows, schema, checks, done.warnings)
 
     def _written(self, plan: publishing.Publication, write: Any) -> publishing.Done:
         try:
-            return plan.run(self)
+            return plan.run(self.db)
         except StepError as error:  # a batch that stayed a query is read only here
             raise explained(write.staged.source, error) if isinstance(write, TableWrite) else error from error
 
     def rows(self, sql: str, parameters: Mapping[str, Any] | None = None) -> Rows:
         """Return the rows of a query on their way out."""
-        return DuckDbRows(self, sql, dict(parameters or {}), self.schema_of(f"({sql})", parameters))
+        return DuckDbRows(self.db, sql, dict(parameters or {}), self.db.schema_of(f"({sql})", parameters))
 
     def fetch(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
         """Return all rows of a small result."""
-        return self.execute(sql, parameters)
+        return self.db.execute(sql, parameters)
 
     def arrow(self, sql: str, parameters: Mapping[str, Any] | None = None) -> Any:
         """Return a result as an Arrow table."""
-        with self._guarded():
-            return self.connection.sql(sql, params=dict(parameters or {})).to_arrow_table()
+        return self.db.arrow(sql, parameters)
 
     def committed(self, run: str) -> frozenset[str]:
         """Return the steps of a run that the ledger holds."""
-        rows = self.execute(f"SELECT DISTINCT step FROM {STATE}.commits WHERE run_id = $run", {"run": run})
+        rows = self.db.execute(f"SELECT DISTINCT step FROM {STATE}.commits WHERE run_id = $run", {"run": run})
         return frozenset(row[0] for row in rows)
 
     def interrupt(self) -> None:
         """Stop the running statement."""
-        self.connection.interrupt()
+        self.db.raw.interrupt()
 
     def close(self) -> None:
         """Roll back and let go; the first session takes the functions and the database with it."""
@@ -162,48 +153,13 @@ class DuckDbSession:
 
         for statement in reversed(self._teardown):
             with contextlib.suppress(duckdb.Error):  # the connection goes anyway
-                self.connection.execute(statement)
+                self.db.raw.execute(statement)
         if not self._forked:
             for name in self.warehouse.functions:
                 with contextlib.suppress(duckdb.Error):
                     self.warehouse.root.remove_function(name)
             self.warehouse.functions.clear()
-        self.connection.close()
-
-    def execute(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
-        """Run a statement to its end; an error in a late row is met here and not after the commit."""
-        with self._guarded():
-            found: list[tuple[Any, ...]] = self.connection.execute(sql, dict(parameters or {})).fetchall()
-            return found
-
-    @contextlib.contextmanager
-    def _guarded(self) -> Iterator[None]:
-        """Translate errors, and remember that the transaction is dead after one."""
-        try:
-            with translated():
-                yield
-        except SQLFlowError:
-            self._broken = True
-            raise
-
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[None]:
-        """Commit at the end, roll back on any error. After an error nothing commits."""
-        import duckdb
-
-        self.execute("BEGIN TRANSACTION")
-        self._broken = False
-        try:
-            yield
-            if self._broken:
-                raise StepError(  # noqa: TRY301 - the rollback below is for this one too
-                    "a statement of this transaction failed, so it cannot be committed", code="SF717"
-                )
-            self.execute("COMMIT")
-        except BaseException:
-            with contextlib.suppress(duckdb.Error):  # COMMIT may have ended it already
-                self.connection.execute("ROLLBACK")
-            raise
+        self.db.raw.close()
 
 
 def explained(source: Select | ArrowStream | None, error: StepError) -> StepError:

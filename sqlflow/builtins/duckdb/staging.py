@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlflow.sdk import (
     ArrowStream,
@@ -23,56 +23,54 @@ from sqlflow.sdk import (
     quote,
 )
 
+from .connection import Connection
 from .faults import translated
 from .warehouse import STAGE_PREFIX, beside, quoted
 
-if TYPE_CHECKING:
-    from .session import DuckDbSession
 
-
-def stage(session: DuckDbSession, source: Select | ArrowStream, batch: Batch) -> Staged:
+def stage(db: Connection, source: Select | ArrowStream, batch: Batch) -> Staged:
     """Stage a batch, cast to the declared columns."""
     if isinstance(source, ArrowStream):
-        return _from_arrow(session, source, batch)
+        return _from_arrow(db, source, batch)
     replacing = batch.mode == "replace"
     needs_schema = bool(batch.columns) or not replacing or not batch.once
-    schema = session.schema_of(f"(\n{source.sql}\n)", source.parameters) if needs_schema else None
+    schema = db.schema_of(f"(\n{source.sql}\n)", source.parameters) if needs_schema else None
     if batch.columns and schema is not None:
         source = replace(source, sql=contracted(source.sql, schema, batch.columns))
-        schema = session.schema_of(f"(\n{source.sql}\n)", source.parameters)
+        schema = db.schema_of(f"(\n{source.sql}\n)", source.parameters)
     if batch.once:
         return Staged(batch, f"(\n{source.sql}\n)", schema or TableSchema(()), materialized=False, source=source)
-    staged = _make_table(session, f"(\n{source.sql}\n)", source.parameters, batch)
-    return replace(staged, schema=schema or session.schema_of(staged.relation), source=source)
+    staged = _make_table(db, f"(\n{source.sql}\n)", source.parameters, batch)
+    return replace(staged, schema=schema or db.schema_of(staged.relation), source=source)
 
 
-def _from_arrow(session: DuckDbSession, source: ArrowStream, batch: Batch) -> Staged:
+def _from_arrow(db: Connection, source: ArrowStream, batch: Batch) -> Staged:
     name = "sqlflow_arrow_batch"
     reader: Any = source.open()
     try:
         with translated():
-            session.connection.register(name, reader)
+            db.raw.register(name, reader)
         sql = f"SELECT * FROM {name}"
         if batch.columns:
-            sql = contracted(sql, session.schema_of(name), batch.columns)
-        staged = _make_table(session, f"({sql})", {}, batch)
-        return replace(staged, schema=session.schema_of(staged.relation))
+            sql = contracted(sql, db.schema_of(name), batch.columns)
+        staged = _make_table(db, f"({sql})", {}, batch)
+        return replace(staged, schema=db.schema_of(staged.relation))
     finally:
-        session.connection.unregister(name)
+        db.raw.unregister(name)
         reader.close()
 
 
-def _make_table(session: DuckDbSession, relation: str, parameters: Mapping[str, Any], batch: Batch) -> Staged:
+def _make_table(db: Connection, relation: str, parameters: Mapping[str, Any], batch: Batch) -> Staged:
     name = f"{STAGE_PREFIX}{batch.token.step}_{batch.token.attempt}"
     table = None
     if batch.mode == "replace":
         table = beside(batch.target, name)
         shown = quoted(table)
-        session.execute(f"DROP TABLE IF EXISTS {shown}")
-        made = session.execute(f"CREATE TABLE {shown} AS FROM {relation}", parameters)
+        db.execute(f"DROP TABLE IF EXISTS {shown}")
+        made = db.execute(f"CREATE TABLE {shown} AS FROM {relation}", parameters)
     else:
         shown = f"temp.{quote(name)}"
-        made = session.execute(f"CREATE OR REPLACE TEMP TABLE {quote(name)} AS FROM {relation}", parameters)
+        made = db.execute(f"CREATE OR REPLACE TEMP TABLE {quote(name)} AS FROM {relation}", parameters)
     return Staged(batch, shown, TableSchema(()), materialized=True, rows=int(made[0][0]), table=table)
 
 

@@ -12,12 +12,10 @@ import re
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from sqlflow.sdk import StepError
 
-if TYPE_CHECKING:
-    from .csv import CsvRead
+from .csvformat import CsvRead
 
 HEAD = 65_536
 TAIL = 8_192
