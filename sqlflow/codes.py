@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 TEXTS = "explanations.toml"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Explanation:
     """What one code means. `example` shows the mistake, `remedy` says how to mend it."""
 

@@ -7,7 +7,6 @@ This room knows nothing of YAML, SQL or terminals; whoever shows a problem decid
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 Severity = Literal["error", "warning", "unchecked"]
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, order=True)
 class Mark:
     """A place in a text file; line and column count from 1. `text` is the source line, for the caret."""
 
@@ -29,7 +28,7 @@ class Mark:
         return f"{self.file}:{self.line}:{self.column}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Problem:
     """One thing that is wrong: a stable code, a message, its place, the remedy.
 
@@ -53,6 +52,8 @@ class Problem:
 
 def closest(name: str, known: Iterable[str]) -> str | None:
     """Return the known name most like `name`, or None when nothing is close."""
+    from difflib import get_close_matches
+
     folded = {candidate.lower(): candidate for candidate in sorted(known, reverse=True)}
     found = get_close_matches(name.lower(), folded, n=1, cutoff=0.6)
     return folded[found[0]] if found else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from html import escape
 from typing import TYPE_CHECKING, Any, Self
 
 from sqlflow.errors import SQLFlowError
@@ -99,6 +98,8 @@ class RunResult:
 
     def _repr_html_(self) -> str:
         """Show the run as a table in a notebook."""
+        from html import escape
+
         rows = "".join(_html_row(step) for step in self.steps)
         head = "".join(f"<th>{name}</th>" for name in ("step", "type", "status", "rows", "ms", ""))
         title = f"{self.plan.pipeline}: {self.status} in {self.record.duration_ms:.0f} ms"
@@ -106,6 +107,8 @@ class RunResult:
 
 
 def _html_row(step: StepRecord) -> str:
+    from html import escape
+
     written: Any = step.rows.inserted if step.rows.inserted is not None else ""
     note = step.reason or "; ".join(step.warnings)
     cells = (step.id, step.type, step.status, written, f"{step.duration_ms:.0f}", note)

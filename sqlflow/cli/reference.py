@@ -27,14 +27,16 @@ def described(name: str) -> str | None:
     parts = [
         _describe(kind, owned.item, owned.owner.distribution)
         for kind in _KINDS
-        for owned in catalog.kind(kind).get(name, [])
+        for owned in catalog.all(kind)
+        if owned.name == name
     ]
     return "\n\n".join(parts) or None
 
 
 def connector_text(catalog: Catalog, name: str) -> str:
     """Describe one connector."""
-    return _describe("connector", catalog.connector(name), catalog.kind("connector")[name][0].owner.distribution)
+    found = catalog.connector(name)
+    return _describe("connector", found, catalog.kind("connector")[name][0].owner.distribution)
 
 
 def _describe(kind: str, item: Any, distribution: str) -> str:

@@ -17,7 +17,7 @@ from .sqlfields import Binder, SqlField
 COMMON = frozenset(CheckOptions.model_fields)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class BoundCheck:
     """A check and the tables that its SQL reads."""
 

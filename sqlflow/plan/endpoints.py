@@ -16,7 +16,7 @@ from .guests import guarded
 from .variables import Scope
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class DeclaredConnection:
     """A connection as written, and in which document."""
 

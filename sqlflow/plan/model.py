@@ -15,7 +15,7 @@ from sqlflow.spec import FailurePolicy, Retry, Source
 from .variables import Value
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Condition:
     """A `when`. Without `reads` it is decided already, in `holds`; otherwise just before the step."""
 
@@ -25,7 +25,7 @@ class Condition:
     holds: bool | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PlannedStep:
     """One step, ready to run. `declared` is the id in the document, before `for_each` expanded it."""
 
@@ -53,7 +53,7 @@ class PlannedStep:
         return self.plan.reads | (self.condition.reads if self.condition else frozenset())
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class EnginePlan:
     """What executes, and where tables are kept."""
 

@@ -30,7 +30,7 @@ from sqlflow.spec import (
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Value:
     """The value of a variable, its type, and where it came from. `known` false: an outside value is not set."""
 
@@ -98,7 +98,7 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, (list, tuple)) else value
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Declaration:
     """Where variables are declared: a word for messages, their models, and the node that holds them."""
 

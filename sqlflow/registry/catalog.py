@@ -6,12 +6,12 @@ Each kind is asked for the first time somebody needs it, so a document pays only
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlflow.errors import PluginBroken, PluginConflict
 from sqlflow.problem import did_you_mean
-from sqlflow.sdk import CheckKind, Connector, Engine, Observer, SecretProvider, StepType, StorageBackend, Udf
+from sqlflow.sdk import CheckKind, Connector, Engine, Late, Observer, SecretProvider, StepType, StorageBackend, Udf
 
 from .admission import objection
 from .host import Host, PluginRecord
@@ -29,9 +29,9 @@ HOOKS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Owned:
-    """Something a plugin brought, and which plugin."""
+    """Something a plugin brought, and which plugin. `item` may be a `Late`, whose class is imported on demand."""
 
     name: str
     item: Any
@@ -94,14 +94,15 @@ class Catalog:
 
     def all(self, kind: str) -> list[Owned]:
         """Return everything of a kind, with its owner."""
-        return [one for owned in self.kind(kind).values() for one in owned]
+        found = [self._loaded(kind, one) for owned in self.kind(kind).values() for one in owned]
+        return [one for one in found if one is not None]
 
     def kind(self, kind: str) -> dict[str, list[Owned]]:
         """Ask the plugins for one kind, once."""
         if kind not in self._kinds:
             found: dict[str, list[Owned]] = {}
             for record, item in self.host.offers(HOOKS[kind]):
-                if reason := objection(kind, item, self.reserved):
+                if not isinstance(item, Late) and (reason := objection(kind, item, self.reserved)):
                     self.host.fail(record.name, reason)
                     continue
                 name = _name_of(kind, item, record)
@@ -112,7 +113,7 @@ class Catalog:
     def plugins(self) -> list[PluginRecord]:
         """Return every plugin after asking it for everything, so that what is broken shows."""
         for kind in HOOKS:
-            self.kind(kind)
+            self.all(kind)
         return list(self.host.records.values())
 
     def conflicts(self) -> list[str]:
@@ -125,14 +126,31 @@ class Catalog:
             if len(owned) > 1
         ]
 
+    def _loaded(self, kind: str, owned: Owned) -> Owned | None:
+        """Return what is owned with its class imported; one that cannot be is the fault of its plugin."""
+        if not isinstance(owned.item, Late):
+            return owned
+        try:
+            item = owned.item.load()
+            reason = objection(kind, item, self.reserved)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may raise anything on import
+            reason = f"{owned.item.where} cannot be imported: {type(error).__name__}: {error}"
+        if reason:
+            self.host.fail(owned.owner.name, reason)
+            return None
+        loaded = replace(owned, item=item)
+        others = self._kinds[kind][owned.name]
+        others[others.index(owned)] = loaded
+        return loaded
+
     def _one(self, kind: str, name: str) -> Any:
         owned = self.kind(kind).get(name, [])
         if len(owned) > 1:
             raise PluginConflict(
                 _conflict(kind, name, owned), hint="uninstall one of the two distributions", code="SF602"
             )
-        if owned:
-            return owned[0].item
+        if owned and (loaded := self._loaded(kind, owned[0])) is not None:
+            return loaded.item
         broken = [record for record in self.host.records.values() if record.error]
         if broken:
             told = "; ".join(f"{r.distribution} ({r.name}): {r.error}" for r in broken)

@@ -19,7 +19,7 @@ from sqlflow.sdk import GROUP, Hooks
 BUILTIN = "sqlflow-pipelines"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PluginRecord:
     """An installed plugin: its entry point, the distribution it came with, and what is wrong with it if anything."""
 

@@ -32,6 +32,8 @@ class Bus:
                     self.broken.append(f"observer {name} failed and was left out: {type(error).__name__}: {error}")
 
     def _masked(self, event: Event) -> Event:
+        if self._redactor.idle:
+            return event
         texts = {f.name: getattr(event, f.name) for f in fields(event) if isinstance(getattr(event, f.name), str)}
         masked: dict[str, Any] = {name: self._redactor.text(text) for name, text in texts.items()}
         return replace(event, **masked) if masked != texts else event

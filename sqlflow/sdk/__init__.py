@@ -93,7 +93,7 @@ from .events import (
     StepState,
     StepWarned,
 )
-from .hooks import GROUP, Hooks, hookimpl
+from .hooks import GROUP, Hooks, Late, hookimpl
 from .observer import Observer
 from .schema import Change, ChangeKind, Column, Policy, TableSchema, compare, normal_type, widens
 from .secret import MASK, Redactor, SecretProvider
@@ -151,6 +151,7 @@ __all__ = [
     "Event",
     "Expression",
     "Hooks",
+    "Late",
     "Mode",
     "NoOptions",
     "Objection",

@@ -18,7 +18,7 @@ CheckScope = Literal["batch", "target"]
 CheckSeverity = Literal["error", "warn"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RowTest:
     """A SQL boolean that is true for a bad row. All row tests of a table share one scan."""
 
@@ -27,7 +27,7 @@ class RowTest:
     """The columns worth showing of a bad row; empty: all."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TableTest:
     """A SQL aggregate, and what its value says is wrong (None: nothing). Shares the scan of the row tests."""
 
@@ -35,7 +35,7 @@ class TableTest:
     complaint: Callable[[Any], str | None]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class QueryTest:
     """A query whose every row is a failure. A scan of its own."""
 
@@ -64,7 +64,7 @@ class CheckKind(ABC):
         """Write the SQL that finds failures in `relation`, which is SQL text that may follow FROM."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Check:
     """A check of a document, ready to run against any relation."""
 
@@ -78,7 +78,7 @@ class Check:
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CheckResult:
     """What a check found. `failures` of `total` rows; `sample` holds some of them, column by column."""
 

@@ -7,11 +7,7 @@ This room knows no step, connector or engine.
 
 from __future__ import annotations
 
-import ast
-import inspect
-import itertools
 import re
-import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -89,7 +85,7 @@ Source = Annotated[Endpoint, Role.SOURCE]
 Destination = Annotated[Endpoint, Role.DESTINATION]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Objection:
     """Something that a guest finds wrong with its options; `option` is the key it belongs to."""
 
@@ -233,6 +229,11 @@ def values_at(model: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str | i
 @lru_cache(maxsize=512)
 def field_docs(model: type[BaseModel]) -> Mapping[str, str]:
     """Return the docstring below each field, parents included. Read from source only when somebody asks."""
+    import ast
+    import inspect
+    import itertools
+    import textwrap
+
     docs: dict[str, str] = {}
     for parent in reversed(model.__mro__):
         if not issubclass(parent, BaseModel) or parent is BaseModel:

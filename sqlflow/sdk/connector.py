@@ -29,7 +29,7 @@ class NoOptions(ConfigModel):
     """The model of a connector that has nothing to configure in this place."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Select:
     """Rows as a SELECT in an engine's dialect; the engine runs it at its own speed.
 
@@ -45,14 +45,14 @@ class Select:
     explain: Callable[[str], StepError | None] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ArrowStream:
     """Rows as record batches. `open` is called once, by whoever consumes them, and the reader is closed by them."""
 
     open: Callable[[], pa.RecordBatchReader]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ReadRequest:
     """What a step wants from a source. `dialects` are those in which the engine takes a native scan."""
 
@@ -76,7 +76,7 @@ class Rows(Protocol):
         """Stream the rows as Arrow record batches."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class WriteRequest:
     """How rows are to meet what is there. `token` names this write, so that a repeated one can be recognised."""
 
@@ -88,7 +88,7 @@ class WriteRequest:
     token: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class WriteResult:
     """What was written: rows, bytes (None: not known) and where, as a person would say it."""
 
@@ -97,7 +97,7 @@ class WriteResult:
     places: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ConnectionReport:
     """What testing a connection showed. `facts` are things such as version and latency, for a person to read."""
 

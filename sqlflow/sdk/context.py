@@ -10,7 +10,7 @@ from pathlib import Path
 from .engine import Session, Token
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class StepContext:
     """One attempt of one step. The session is this attempt's own; relative paths start at `folder`."""
 

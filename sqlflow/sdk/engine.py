@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TableInfo:
     """A table or view of the warehouse. `owned`: SQLFlow has committed to it before."""
 
@@ -35,7 +35,7 @@ class TableInfo:
     owned: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Token:
     """Names one commit: a step of a run, and which attempt."""
 
@@ -47,7 +47,7 @@ class Token:
         return f"{self.run}/{self.step}/{self.attempt}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Batch:
     """What a batch is to become: which table it meets and how, and what its columns must be.
 
@@ -61,7 +61,7 @@ class Batch:
     once: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Staged:
     """A batch ready to be checked and published.
 
@@ -83,7 +83,7 @@ class Staged:
         return self.source.parameters if self.source is not None and not self.materialized else {}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TableWrite:
     """A staged batch meets its target. Columns meet by name."""
 
@@ -110,7 +110,7 @@ class TableWrite:
         return self.staged.batch.columns
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ViewWrite:
     """A view whose definition holds every value as a typed literal."""
 
@@ -119,7 +119,7 @@ class ViewWrite:
     adopt: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ScriptWrite:
     """Statements run in order, each with the parameters that it uses."""
 
@@ -127,7 +127,7 @@ class ScriptWrite:
     targets: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Commit:
     """Everything that becomes visible at once. `write` None records only that the step is done.
 
@@ -141,7 +141,7 @@ class Commit:
     rows: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Published:
     """What a commit did."""
 
@@ -201,7 +201,7 @@ class Session(Protocol):
         """Roll back what is open and let go. Closing the first session closes the warehouse."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Opening:
     """How a warehouse is to be opened. `folder` is where temporary files may go when nothing else is said."""
 

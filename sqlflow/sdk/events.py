@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar, Literal
 
@@ -11,7 +11,7 @@ StepState = Literal["pending", "running", "succeeded", "failed", "skipped", "can
 RunStatus = Literal["running", "succeeded", "failed", "cancelled"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RowCounts:
     """Rows that a step read and what it did to its target; None where it cannot be known."""
 
@@ -22,7 +22,7 @@ class RowCounts:
     quarantined: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Event:
     """Something that happened, and when (UTC)."""
 
@@ -31,12 +31,11 @@ class Event:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the event as JSON-ready data, its name first."""
-        data = asdict(self)
-        data["at"] = self.at.isoformat()
-        return {"event": self.name, **data}
+        data = {k: vars(v) if isinstance(v, RowCounts) else v for k, v in vars(self).items()}
+        return {"event": self.name, **data, "at": self.at.isoformat()}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RunStarted(Event):
     """The plan is made and the first step is about to start."""
 
@@ -47,7 +46,7 @@ class RunStarted(Event):
     steps: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class StepStarted(Event):
     """An attempt of a step begins; attempts count from 1."""
 
@@ -57,7 +56,7 @@ class StepStarted(Event):
     attempt: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class StepRetried(Event):
     """An attempt failed in a way that may pass; the next one comes after `delay_s` seconds."""
 
@@ -68,7 +67,7 @@ class StepRetried(Event):
     error: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class StepWarned(Event):
     """Something the user should know that does not stop the step."""
 
@@ -77,7 +76,7 @@ class StepWarned(Event):
     message: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class StepFinished(Event):
     """A step reached its end, whichever. `reason` says why it was skipped or what failed."""
 
@@ -92,7 +91,7 @@ class StepFinished(Event):
     summary: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RunFinished(Event):
     """Everything has ended and been recorded."""
 

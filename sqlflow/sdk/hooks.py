@@ -7,13 +7,14 @@ at run time every call is plain Python. A plugin is a module with some of these 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 import pluggy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from typing import Any
 
     from .check import CheckKind
     from .connector import Connector
@@ -26,6 +27,23 @@ if TYPE_CHECKING:
 
 GROUP = "sqlflow"
 
+
+@dataclass(frozen=True)
+class Late:
+    """Stands for a class that is imported only when a document uses its name: `Late("csv", "my_plugin.csv:Csv")`.
+
+    Any hook but functions, observers and commands may return it in the place of the class.
+    """
+
+    name: str
+    where: str
+
+    def load(self) -> Any:
+        """Import the class."""
+        module, _, attribute = self.where.partition(":")
+        return getattr(import_module(module), attribute)
+
+
 hookspec = pluggy.HookspecMarker(GROUP)
 hookimpl = pluggy.HookimplMarker(GROUP)
 
@@ -34,12 +52,12 @@ class Hooks:
     """What a plugin may bring. Every hook returns a sequence; what it returns is frozen and holds no state."""
 
     @hookspec
-    def sqlflow_step_types(self) -> Sequence[type[StepType]]:
+    def sqlflow_step_types(self) -> Sequence[type[StepType] | Late]:
         """Step types, by the `type` of a step."""
         return ()
 
     @hookspec
-    def sqlflow_connectors(self) -> Sequence[type[Connector[Any]]]:
+    def sqlflow_connectors(self) -> Sequence[type[Connector[Any]] | Late]:
         """Connectors, by the `connector` of a connection, source or target."""
         return ()
 
@@ -49,22 +67,22 @@ class Hooks:
         return ()
 
     @hookspec
-    def sqlflow_storage_backends(self) -> Sequence[type[StorageBackend]]:
+    def sqlflow_storage_backends(self) -> Sequence[type[StorageBackend] | Late]:
         """Storage backends, by the `type` of a profile's storage."""
         return ()
 
     @hookspec
-    def sqlflow_engines(self) -> Sequence[type[Engine]]:
+    def sqlflow_engines(self) -> Sequence[type[Engine] | Late]:
         """Engines, by the `type` of a profile's engine."""
         return ()
 
     @hookspec
-    def sqlflow_checks(self) -> Sequence[type[CheckKind]]:
+    def sqlflow_checks(self) -> Sequence[type[CheckKind] | Late]:
         """Check kinds, by the key of an entry under `checks`."""
         return ()
 
     @hookspec
-    def sqlflow_secret_providers(self) -> Sequence[type[SecretProvider]]:
+    def sqlflow_secret_providers(self) -> Sequence[type[SecretProvider] | Late]:
         """Secret providers, by the name before the slash in `${secret:PROVIDER/KEY}`."""
         return ()
 

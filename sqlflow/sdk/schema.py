@@ -14,7 +14,7 @@ from typing import Literal
 Policy = Literal["alert", "permissive"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Column:
     """A column: its name, its SQL type as DuckDB writes it, and whether it may be NULL (None: not known)."""
 
@@ -23,7 +23,7 @@ class Column:
     nullable: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TableSchema:
     """The columns of a table or of a batch, in order."""
 
@@ -67,7 +67,7 @@ class ChangeKind(Enum):
 PERMITTED = frozenset({ChangeKind.NEW_NULLABLE, ChangeKind.WIDENED, ChangeKind.RELAXED})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Change:
     """One difference between two schemas: what the column was and what it is."""
 

@@ -10,7 +10,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
-from urllib.parse import quote, quote_plus
 
 from sqlflow.problem import Problem
 
@@ -43,6 +42,8 @@ class Redactor:
 
     def add(self, value: object) -> None:
         """Remember a secret, together with the ways in which drivers quote and escape it."""
+        from urllib.parse import quote, quote_plus
+
         text = str(value)
         if text:
             self._forms.update(
@@ -51,6 +52,11 @@ class Redactor:
             )
             # A multi-line secret must not slip out line by line.
             self._forms.update(line for line in text.splitlines() if len(line) > 3)  # noqa: PLR2004
+
+    @property
+    def idle(self) -> bool:
+        """Whether there is no secret to mask."""
+        return not self._forms
 
     def text(self, text: str) -> str:
         """Return the text with every secret masked, the longest first so that no tail is left standing."""

@@ -20,7 +20,7 @@ from .events import RowCounts
 from .schema import TableSchema
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class BoundStatement:
     """One SQL statement with the values of the parameters that it uses, and the tables it touches."""
 
@@ -32,7 +32,7 @@ class BoundStatement:
     """The statement with every parameter as a typed literal, where an engine cannot bind."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class BoundEndpoint:
     """A connector with its validated config and options. `label` is how messages name it."""
 
@@ -47,7 +47,7 @@ class BoundEndpoint:
         return self.connector.place(self.config, self.options)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class StepInput:
     """A step's own part of the document, ready to use. Keys of the maps are field names."""
 
@@ -61,7 +61,7 @@ class StepInput:
         return self.sql[name][0]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class StepPlan:
     """What a step will do: tables read and written, and how. Names are as in the document."""
 
@@ -76,7 +76,7 @@ class StepPlan:
     objections: tuple[Objection, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class StepExecutionResult:
     """What a step did. A step that returns has committed."""
 

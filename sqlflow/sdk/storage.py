@@ -14,7 +14,7 @@ from typing import ClassVar
 from .config import ConfigModel
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class StorageLocation:
     """What an engine needs to open the warehouse.
 

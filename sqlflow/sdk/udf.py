@@ -28,7 +28,7 @@ _TYPES: dict[Any, str] = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Udf:
     """A function for SQL: its name, the SQL types of its parameters and of its result.
 

@@ -20,7 +20,7 @@ _BODY = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Expression:
     """One `${...}`: its kind, what it names, and where in the text it stands."""
 
@@ -31,7 +31,7 @@ class Expression:
     default: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class BadExpression:
     """A `${...}` that means nothing."""
 
@@ -40,7 +40,7 @@ class BadExpression:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Resolved:
     """A value for an expression. `typed` false: it is text from outside, to be read by the type of its field.
 

@@ -35,7 +35,7 @@ REFUSED = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Reference:
     """A name in SQL and the character where it stands."""
 
@@ -54,7 +54,7 @@ class References:
     hidden: list[Reference] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ParsedStatement:
     """One statement of a script: text, where it starts, its kind, and what it refers to."""
 

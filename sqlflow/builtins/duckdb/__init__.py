@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
-from sqlflow.sdk import hookimpl
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from typing import Any
-
-    from sqlflow.sdk import Connector, Engine
+from sqlflow.sdk import Late, hookimpl
 
 
 @hookimpl
-def sqlflow_engines() -> Sequence[type[Engine]]:
+def sqlflow_engines() -> Sequence[Late]:
     """Bring the engine."""
-    from .engine import DuckDbEngine
-
-    return [DuckDbEngine]
+    return [Late("duckdb", f"{__name__}.engine:DuckDbEngine")]
 
 
 @hookimpl
-def sqlflow_connectors() -> Sequence[type[Connector[Any]]]:
+def sqlflow_connectors() -> Sequence[Late]:
     """Bring the connector."""
-    from .connector import DuckDbConnector
-
-    return [DuckDbConnector]
+    return [Late("duckdb", f"{__name__}.connector:DuckDbConnector")]

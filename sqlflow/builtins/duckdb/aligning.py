@@ -10,7 +10,7 @@ from .connection import Connection
 from .warehouse import quoted
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Alignment:
     """How a batch fits. `statements` change the target first; `insert_names` are the columns that the batch brings."""
 

@@ -26,7 +26,7 @@ from .keys import check_keys, deduplicated
 from .warehouse import STAGE_PREFIX, Entry, beside, quoted
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Done:
     """What writing did; `total` goes into the ledger."""
 
@@ -40,7 +40,7 @@ class Done:
         return sum(known) if known else self.rows.read
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Publication:
     """A write that has been looked at and may run. `indexes` are those that the target has afterwards."""
 
@@ -97,12 +97,12 @@ def _replace(db: Connection, write: TableWrite, entry: Entry | None) -> Done:
     if staged.table is not None and write.on_duplicate == "error":
         fresh, rows = staged.table, staged.rows or 0
     else:
-        fresh = beside(write.target, f"{STAGE_PREFIX}{name}")
         batch = f"({deduplicated(write)})" if write.on_duplicate != "error" else staged.relation
-        made = fresh if entry is not None else write.target
-        rows = int(db.execute(f"CREATE TABLE {quoted(made)} AS FROM {batch}", staged.parameters)[0][0])
-        fresh = made
-    if entry is not None:
+        in_place = entry is None or entry.kind == "table"  # a view cannot be replaced by a table
+        fresh = write.target if in_place else beside(write.target, f"{STAGE_PREFIX}{name}")
+        made = db.execute(f"CREATE OR REPLACE TABLE {quoted(fresh)} AS FROM {batch}", staged.parameters)
+        rows = int(made[0][0])
+    if entry is not None and fresh != write.target:
         db.execute(f"DROP {entry.kind.upper()} {quoted(write.target)}")
     if fresh != write.target:
         db.execute(f"ALTER TABLE {quoted(fresh)} RENAME TO {quote(name)}")

@@ -117,7 +117,7 @@ class DuckDbSession:
             kind: Literal["table", "view"] = "view" if isinstance(write, ViewWrite) else "table"
             self.warehouse.note(write.target, Entry(kind, plan.indexes))
         made = commit.target if isinstance(write, (TableWrite, ViewWrite)) else None
-        schema = self.db.schema_of(quoted(made)) if made else None
+        schema = self.db.types_of(quoted(made)) if made else None
         return Published(done.rows, schema, checks, done.warnings)
 
     def _written(self, plan: publishing.Publication, write: Any) -> publishing.Done:

@@ -20,7 +20,7 @@ STATE = "_sqlflow"
 STAGE_PREFIX = "__sqlflow_stage_"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Entry:
     """A table or view that exists."""
 
@@ -117,12 +117,12 @@ def append_commit(cursor: Any, token: Token, target: str | None, rows: int | Non
 def verify_commit(cursor: Any, token: Token) -> None:
     """Make sure that the commit is there: DuckDB's COMMIT succeeds on an aborted transaction while rolling back."""
     found = cursor.execute(
-        f"SELECT count(*) FROM {STATE}.commits WHERE run_id = ? AND step = ? AND attempt = ?",
+        f"SELECT 1 FROM {STATE}.commits WHERE run_id = ? AND step = ? AND attempt = ?",
         [token.run, token.step, token.attempt],
-    ).fetchall()[0][0]
-    if found != 1:
+    ).fetchall()
+    if len(found) != 1:
         raise StepError(
-            f"the commit of step {token.step!r} is not in the ledger ({found} lines)",
+            f"the commit of step {token.step!r} is not in the ledger ({len(found)} lines)",
             hint="nothing was committed; run the pipeline again",
             code="SF717",
             kind="internal",

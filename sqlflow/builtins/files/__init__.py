@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
-from sqlflow.sdk import hookimpl
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from typing import Any
-
-    from sqlflow.sdk import Connector
+from sqlflow.sdk import Late, hookimpl
 
 
 @hookimpl
-def sqlflow_connectors() -> Sequence[type[Connector[Any]]]:
-    """Bring all of them."""
-    from .csv import CsvConnector
-    from .json import JsonConnector
-    from .parquet import ParquetConnector
-
-    return [CsvConnector, ParquetConnector, JsonConnector]
+def sqlflow_connectors() -> Sequence[Late]:
+    """Bring all of them, each imported when a document uses it."""
+    return [
+        Late("csv", f"{__name__}.csv:CsvConnector"),
+        Late("parquet", f"{__name__}.parquet:ParquetConnector"),
+        Late("json", f"{__name__}.json:JsonConnector"),
+    ]

@@ -24,7 +24,7 @@ _OTHERS = (";", "\t", "|", ",")
 _NAMES = {";": '";"', "\t": '"\\t" (tab)', "|": '"|"', ",": '","'}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CsvShape:
     """What the text shows: column names, the type that trailing spaces hide from the sniffer, and fatal faults."""
 

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
-from sqlflow.sdk import hookimpl
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from sqlflow.sdk import StepType
+from sqlflow.sdk import Late, hookimpl
 
 
 @hookimpl
-def sqlflow_step_types() -> Sequence[type[StepType]]:
-    """Bring all of them."""
-    from .check import CheckStep
-    from .export import ExportStep
-    from .load import LoadStep
-    from .sql import SqlStep
-    from .transform import TransformStep
-
-    return [LoadStep, TransformStep, ExportStep, CheckStep, SqlStep]
+def sqlflow_step_types() -> Sequence[Late]:
+    """Bring all of them, each imported when a document uses it."""
+    return [
+        Late("load", f"{__name__}.load:LoadStep"),
+        Late("transform", f"{__name__}.transform:TransformStep"),
+        Late("export", f"{__name__}.export:ExportStep"),
+        Late("check", f"{__name__}.check:CheckStep"),
+        Late("sql", f"{__name__}.sql:SqlStep"),
+    ]
