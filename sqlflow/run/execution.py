@@ -20,7 +20,7 @@ from .bus import Bus
 from .journal import Journal
 from .orchestrator import Orchestrator
 from .record import RunRecord, StepRecord
-from .telemetry import tracing
+from .telemetry import Tracing, tracing
 
 
 @dataclass
@@ -55,7 +55,19 @@ def execute(
         StepError: the warehouse or the records cannot be written.
 
     """
-    stop = stop or Event()
+    with tracing(plan) as tracer:
+        return _execute(plan, catalog, observers, stop or Event(), tracer, keep_open=keep_open)
+
+
+def _execute(
+    plan: Plan,
+    catalog: Catalog,
+    observers: Sequence[tuple[str, Observer]],
+    stop: Event,
+    tracer: Tracing,
+    *,
+    keep_open: bool,
+) -> Finished:
     functions = _functions(plan, catalog)
     session = open_session(plan)
     finished = False
@@ -66,12 +78,11 @@ def execute(
         journal = Journal(plan)
         record = _blank(plan)
         made = [(owner.name, make()) for owner, make in catalog.observers()]
-        with tracing(plan) as tracer:
-            bus = Bus([("journal", journal), *observers, *made, *tracer.observers], plan.redactor)
-            try:
-                _run(plan, tracer.wrap(session), bus, record, journal, stop)
-            finally:
-                journal.close()
+        bus = Bus([("journal", journal), *observers, *made, *tracer.observers], plan.redactor)
+        try:
+            _run(plan, tracer.wrap(session), bus, record, journal, stop)
+        finally:
+            journal.close()
         finished = True
         return Finished(record, tuple(bus.broken), session if keep_open else None)
     finally:

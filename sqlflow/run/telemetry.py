@@ -26,8 +26,8 @@ from sqlflow.sdk import (
 _ASKING = ("OTEL_TRACES_EXPORTER", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 
 
-class Quiet:
-    """Telemetry that nobody asked for."""
+class Tracing:
+    """What watches a run. This one watches nothing: nobody asked for it."""
 
     observers: tuple[tuple[str, Observer], ...] = ()
 
@@ -37,12 +37,12 @@ class Quiet:
 
 
 @contextlib.contextmanager
-def tracing(plan: Plan) -> Iterator[Any]:
+def tracing(plan: Plan) -> Iterator[Tracing]:
     """Yield what watches the run: its observers, and the wrapper around sessions."""
     asked = any(os.environ.get(name) for name in _ASKING) and os.environ.get("OTEL_SDK_DISABLED", "").lower() != "true"
     exporter = _exporter() if asked else None
     if exporter is None:
-        yield Quiet()
+        yield Tracing()
         return
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import TracerProvider
@@ -86,7 +86,7 @@ def _exporter() -> Any:
     )
 
 
-class Tracer:
+class Tracer(Tracing):
     """An observer that opens and closes spans as steps begin and end."""
 
     def __init__(self, tracer: Any, plan: Plan) -> None:
