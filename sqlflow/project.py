@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sqlflow.problem import Problem, did_you_mean
-from sqlflow.spec import Diagnosis, Document, Mapping, Node, Profile, Project, find, read_project, validate
+from sqlflow.spec import Diagnosis, Document, Mapping, Profile, Project, find, read_project, validate
 
 PROJECT_FILE = "sqlflow.yaml"
 
@@ -109,11 +109,6 @@ def display(path: Path) -> str:
     except ValueError:  # another drive
         return str(path)
     return relative if not relative.startswith("../../..") else str(path)
-
-
-def connections_node(holder: Document[Project] | None) -> Node | None:
-    """Return the node under `connections` of the project."""
-    return holder.node("connections") if holder else None
 
 
 def _upwards(folder: Path) -> Iterator[Path]:

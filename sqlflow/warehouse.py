@@ -8,12 +8,12 @@ from pathlib import Path
 
 from sqlflow.errors import DocumentError, SQLFlowError
 from sqlflow.pipeline import installed, new_run_id
-from sqlflow.plan import Connections, DeclaredConnection, Scope, engine_plan
+from sqlflow.plan import Connections, Scope, declared_connections, engine_plan
 from sqlflow.problem import Problem
 from sqlflow.project import ActiveProfile, Workspace, open_workspace
 from sqlflow.registry import Catalog
 from sqlflow.sdk import Opening, Redactor, Session
-from sqlflow.spec import Diagnosis, Document, Mapping, Pipeline, Source, read_pipeline
+from sqlflow.spec import Diagnosis, Document, Pipeline, Source, read_pipeline
 
 
 def open_warehouse(start: Path, spec: Path | None, profile: str | None) -> Session:
@@ -46,17 +46,12 @@ def connections(start: Path, spec: Path | None, profile: str | None) -> tuple[Co
     document = _document(spec) if spec else None
     workspace = open_workspace(spec or start)
     active, diagnosis, scope = _surroundings(workspace, document, profile, installed())
-    layers = [(document.node("connections"), document.diagnosis)] if document else []
-    if workspace.document:
-        layers.append((workspace.document.node("connections"), workspace.document.diagnosis))
-    if active.diagnosis is not None:
-        layers.append((active.node.values.get("connections"), active.diagnosis))
-    declared: dict[str, DeclaredConnection] = {}
-    for node, holder in layers:
-        if isinstance(node, Mapping):
-            declared |= {name: DeclaredConnection(inner, holder) for name, inner in node.values.items()}
     _refuse(workspace, diagnosis)
-    return Connections(scope.catalog, scope, declared), workspace, scope.redactor
+    return (
+        Connections(scope.catalog, scope, declared_connections(document, workspace, active)),
+        workspace,
+        scope.redactor,
+    )
 
 
 def _surroundings(

@@ -4,7 +4,7 @@ Must not know how steps are executed or how anything is shown.
 """
 
 from .effects import effects
-from .endpoints import Connections, DeclaredConnection
+from .endpoints import Connections, declared_connections
 from .engines import engine_plan
 from .graph import table_key
 from .model import Condition, EnginePlan, Plan, PlannedStep
@@ -14,13 +14,13 @@ from .variables import Scope, Value
 __all__ = [
     "Condition",
     "Connections",
-    "DeclaredConnection",
     "EnginePlan",
     "Plan",
     "PlannedStep",
     "Request",
     "Scope",
     "Value",
+    "declared_connections",
     "effects",
     "engine_plan",
     "make_plan",

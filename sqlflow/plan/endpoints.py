@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from sqlflow.problem import Problem, did_you_mean
+from sqlflow.project import ActiveProfile, Workspace
 from sqlflow.registry import Catalog, Unknown
 from sqlflow.sdk import BoundEndpoint, ConfigModel, Connector, Role
-from sqlflow.spec import Connection, Diagnosis, Mapping, Node, Scalar, interpolate, validate
+from sqlflow.spec import Connection, Diagnosis, Document, Mapping, Node, Pipeline, Scalar, interpolate, validate
 
 from .guests import guarded
 from .variables import Scope
@@ -22,6 +23,24 @@ class DeclaredConnection:
 
     node: Node
     diagnosis: Diagnosis
+
+
+def declared_connections(
+    document: Document[Pipeline] | None, workspace: Workspace, profile: ActiveProfile
+) -> dict[str, DeclaredConnection]:
+    """Return the connections in force: the profile's replace the project's, which replace the pipeline's."""
+    layers: list[tuple[Node | None, Diagnosis]] = []
+    if document is not None:
+        layers.append((document.node("connections"), document.diagnosis))
+    if workspace.document is not None:
+        layers.append((workspace.document.node("connections"), workspace.document.diagnosis))
+    if profile.diagnosis is not None:
+        layers.append((profile.node.values.get("connections"), profile.diagnosis))
+    found: dict[str, DeclaredConnection] = {}
+    for node, diagnosis in layers:
+        if isinstance(node, Mapping):
+            found |= {name: DeclaredConnection(inner, diagnosis) for name, inner in node.values.items()}
+    return found
 
 
 @dataclass

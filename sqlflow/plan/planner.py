@@ -15,7 +15,7 @@ from sqlflow.sdk import Redactor
 from sqlflow.spec import Defaults, Document, Mapping, Node, Pipeline, Scalar, Sequence, validate
 
 from .binding import ENVELOPE, StepBinder
-from .endpoints import Connections, DeclaredConnection
+from .endpoints import Connections, declared_connections
 from .engines import engine_plan
 from .expansion import instances, is_plain_id, with_defaults
 from .graph import build, feeds, ordered
@@ -78,7 +78,7 @@ class _Planner:
         scope = self._scope(profile)
         self._check_plugins()
         self.workspace.check_folders()
-        connections = Connections(self.catalog, scope, self._connections(profile))
+        connections = Connections(self.catalog, scope, declared_connections(self.document, self.workspace, profile))
         steps = self._steps(scope, connections)
         connections.check_all()
         name = self.document.model.name if self.document.model else self.document.path.stem
@@ -190,18 +190,6 @@ class _Planner:
                 holder.diagnosis.add(
                     "SF603", problem, node, "write it like sqlflow-postgres>=0.1, and install it with pip"
                 )
-
-    def _connections(self, profile: ActiveProfile) -> dict[str, DeclaredConnection]:
-        found: dict[str, DeclaredConnection] = {}
-        layers = [(self.document.node("connections"), self.diagnosis)]
-        if self.workspace.document:
-            layers.append((self.workspace.document.node("connections"), self.workspace.document.diagnosis))
-        if profile.diagnosis is not None:
-            layers.append((profile.node.values.get("connections"), profile.diagnosis))
-        for node, diagnosis in layers:
-            if isinstance(node, Mapping):
-                found |= {name: DeclaredConnection(inner, diagnosis) for name, inner in node.values.items()}
-        return found
 
     def _steps(self, scope: Scope, connections: Connections) -> list[PlannedStep]:
         node = self.document.node("steps")

@@ -15,6 +15,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from importlib import metadata
+from itertools import pairwise
 from pathlib import Path
 from textwrap import dedent, indent
 from typing import NamedTuple
@@ -76,7 +77,7 @@ def sqlflow(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
     for name in [name for name in os.environ if name.startswith("SQLFLOW_")]:
         monkeypatch.delenv(name)
     boxed = [e for e in metadata.entry_points(group="sqlflow") if e.dist and e.dist.name == "sqlflow-pipelines"]
-    monkeypatch.setattr(host, "entry_points", lambda group: boxed)
+    monkeypatch.setattr(host, "entry_points", lambda **_: boxed)
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def call(*arguments: str, cwd: Path = BAD) -> Answer:
@@ -410,7 +411,7 @@ def test_aliases_cannot_blow_a_document_up(tmp_path: Path) -> None:
     """A document of some hundred bytes is checked in seconds, whatever its aliases stand for."""
     names = "abcdefgh"
     rows = ["  a: &a [x, x, x, x, x, x, x, x, x]"]
-    rows += [f"  {new}: &{new} [{', '.join([f'*{old}'] * 9)}]" for old, new in zip(names, names[1:], strict=False)]
+    rows += [f"  {new}: &{new} [{', '.join([f'*{old}'] * 9)}]" for old, new in pairwise(names)]
     document = transform("sql: select 1 as id", "vars:\n" + "\n".join(rows) + "\n")
     (tmp_path / "bad.yaml").write_text(document, encoding="utf-8")
     try:
