@@ -211,7 +211,7 @@ def _set(
     try:
         values[name] = Value(name, kind, coerce(raw, kind), origin, secret)
     except ValueError as error:
-        diagnosis.add("SF302", f"variable {name!r}: {error}", node, f"its type is {kind}")
+        diagnosis.add("SF302", f"variable {name!r}: {error}", node, _EXAMPLES[kind])
         values[name] = Value(name, kind, raw, origin, known=False)
 
 
@@ -230,8 +230,15 @@ def _set_text(
         values[name] = Value(name, kind, parse_value(text, kind), origin, secret)
     except ValueError as error:
         message = f"variable {name!r} from {origin}" + ("" if secret else f": {error}")
-        diagnosis.add("SF302", message, node, f"its type is {kind}")
+        diagnosis.add("SF302", message, node, _EXAMPLES[kind])
         values.setdefault(name, Value(name, kind, text, origin, secret, known=False))
+
+
+_EXAMPLES = {
+    "boolean": "write true or false", "integer": "write a whole number", "number": "write a number",
+    "date": "write it as 2024-01-31", "timestamp": "write it as 2024-01-31T12:00:00", "list": "write [a, b] or a,b",
+    "identifier": "letters, digits and _, not starting with a digit", "string": "write text; quote what looks like a number",
+}  # fmt: skip
 
 
 def infer(value: Any) -> VariableType:

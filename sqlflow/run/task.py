@@ -165,12 +165,24 @@ class Task:
         masked: Redactor = self.plan.redactor
         self.record.status = "failed"
         self.record.reason = masked.text(error.message.split("\n", 1)[0])
+        hint = error.hint
+        if error.code == "SF708" and (skipped := self._skipped_writers()):
+            hint = f"nothing wrote it: {', '.join(skipped)} did not run"
         self.record.error = {
             "code": error.code or "SF700",
             "kind": getattr(error, "kind", "internal"),
             "message": masked.text(error.message),
-            "hint": masked.text(error.hint) if error.hint else None,
+            "hint": masked.text(hint) if hint else None,
         }
+
+    def _skipped_writers(self) -> list[str]:
+        """Return the steps that would have written what this one reads, where none of them runs."""
+        found: list[str] = []
+        for table in self.step.reads:
+            writers = [s for s in self.plan.steps if table_key(table) in {table_key(t) for t in s.plan.writes}]
+            if writers and all(s.skip for s in writers):
+                found += [f"{s.id} ({s.skip})" for s in writers]
+        return found
 
     def _interrupted(self) -> None:
         if self.timed_out and self.step.timeout:

@@ -35,6 +35,7 @@ class Select:
 
     `setup` and `teardown` are statements around it, such as attaching another database. `explain` turns an
     engine's error over this scan into the connector's own words; it may return None to let the error stand.
+    `cleanup` is called when the rows have been taken, whatever happened.
     """
 
     dialect: str
@@ -43,6 +44,7 @@ class Select:
     setup: tuple[str, ...] = ()
     teardown: tuple[str, ...] = ()
     explain: Callable[[str], StepError | None] | None = None
+    cleanup: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True)

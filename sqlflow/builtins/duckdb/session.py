@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from sqlflow.sdk import (
@@ -43,6 +43,7 @@ class DuckDbSession:
         self.warehouse = warehouse
         self._forked = forked
         self._teardown: list[str] = []
+        self._cleanup: list[Callable[[], None]] = []
         self.commits: tuple[str | None, ...] = ()
 
     def fork(self) -> DuckDbSession:
@@ -88,6 +89,8 @@ class DuckDbSession:
             for statement in source.setup:
                 self.db.execute(statement)
             self._teardown += source.teardown
+            if source.cleanup is not None:
+                self._cleanup.append(source.cleanup)
         try:
             return staging.stage(self.db, source, batch)
         except StepError as error:
@@ -154,6 +157,8 @@ class DuckDbSession:
         for statement in reversed(self._teardown):
             with contextlib.suppress(duckdb.Error):  # the connection goes anyway
                 self.db.raw.execute(statement)
+        for cleanup in self._cleanup:
+            cleanup()
         if not self._forked:
             for name in self.warehouse.functions:
                 with contextlib.suppress(duckdb.Error):

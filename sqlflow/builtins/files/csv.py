@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from sqlflow.sdk import ReadRequest, Rows, Select, WriteRequest, WriteResult, quote
+from sqlflow.sdk import ReadRequest, Rows, Select, WriteRequest, WriteResult
 
 from .csvformat import CsvRead, CsvWrite
-from .csvtext import CsvShape, complaint, inspect
+from .csvpadding import unpadded
+from .csvtext import complaint, inspect
 from .local import LocalFileConnector, Verbatim, arguments, file_list
 
 
@@ -29,7 +30,7 @@ class CsvConnector(LocalFileConnector):
             raise shape.fatal
         declared = {name.lower(): spec.type for name, spec in request.columns.items()}
         types = {name: declared[name.lower()] for name in shape.columns if name.lower() in declared}
-        padded = _padded_column(shape, types, len(files))
+        read, cleanup = unpadded(files, options)
         settings = {
             "delim": options.delimiter,
             "header": options.header,
@@ -48,13 +49,10 @@ class CsvConnector(LocalFileConnector):
             "union_by_name": options.union_by_name or None,
             "sample_size": options.sample_rows,
             "compression": None if options.compression == "auto" else options.compression,
-            "types": {**types, **({padded[0]: "VARCHAR"} if padded else {})} or None,
+            "types": types or None,
         }
-        sql = f"SELECT * FROM read_csv({file_list(files)}{arguments(settings)})"
-        if padded:
-            name, kind = padded
-            sql = f"SELECT * REPLACE (CAST(trim({quote(name)}) AS {kind}) AS {quote(name)}) FROM ({sql})"
-        return Select("duckdb", sql, explain=lambda text: complaint(text, Path(files[0]), options))
+        sql = f"SELECT * FROM read_csv({file_list(read)}{arguments(settings)})"
+        return Select("duckdb", sql, explain=lambda text: complaint(text, files, options), cleanup=cleanup)
 
     def write(self, request: WriteRequest, rows: Rows) -> WriteResult:
         """Write through the engine's own CSV writer."""
@@ -78,11 +76,3 @@ def compression_of(asked: str, path: str) -> str:
         return asked
     endings = {".gz": "gzip", ".zst": "zstd"}
     return next((kind for ending, kind in endings.items() if path.endswith(ending)), "none")
-
-
-def _padded_column(shape: CsvShape, types: dict[str, str], files: int) -> tuple[str, str] | None:
-    """Return the last column and its real type when trailing spaces at the end of the file hide it."""
-    if files != 1 or shape.padded_type is None or not shape.columns:
-        return None
-    name = shape.columns[-1]
-    return name, types.get(name, shape.padded_type)

@@ -10,7 +10,7 @@ from sqlflow.sdk import ConfigModel
 
 
 class CsvRead(ConfigModel):
-    """How a CSV file is to be read."""
+    """How a CSV file is to be read. Spaces that end a file without a newline are not part of its last field."""
 
     path: str = Field(min_length=1)
     """File, or pattern such as `data/*.csv` or `data/**/*.csv.gz`."""

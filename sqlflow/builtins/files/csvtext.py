@@ -9,8 +9,8 @@ import csv
 import gzip
 import io
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
 from pathlib import Path
 
 from sqlflow.sdk import StepError
@@ -26,10 +26,9 @@ _NAMES = {";": '";"', "\t": '"\\t" (tab)', "|": '"|"', ",": '","'}
 
 @dataclass(frozen=True)
 class CsvShape:
-    """What the text shows: column names, the type that trailing spaces hide from the sniffer, and fatal faults."""
+    """What the text shows: the names of the columns, and a fault that makes reading pointless."""
 
     columns: tuple[str, ...] = ()
-    padded_type: str | None = None
     fatal: StepError | None = field(default=None)
 
 
@@ -62,23 +61,20 @@ def inspect(path: Path, options: CsvRead) -> CsvShape:
                         f"write delimiter: {shown.split(' ')[0]}",
                     )
                 )
-    if not options.header or options.skip or options.comment:
-        return CsvShape(tuple(first) if options.header and not options.comment else ())
-    last = _rows(tail.decode("utf-8", errors="ignore"), options)[-1:] if tail else []
-    if last and len(last[0]) < len(first) and not options.null_padding and last[0]:
+    if not options.header:
+        width = len(str(max(len(first) - 1, 0)))
+        return CsvShape(tuple(f"column{position:0{width}d}" for position in range(len(first))))  # as DuckDB names them
+    last = _rows(tail.decode("utf-8", errors="ignore"), options, skip=0)[-1:] if tail else []
+    if last and last[0] and len(last[0]) < len(first) and not options.null_padding:
         number = _line_count(path) if len(head) == path.stat().st_size else None
-        return CsvShape(
-            tuple(first),
-            fatal=_short_line(path, f"line {number}" if number else "the last line", len(last[0]), len(first)),
-        )
-    padded = None
-    if last and len(last[0]) == len(first) and tail.rstrip(b" \t") != tail:
-        padded = _type_of([row[-1] for row in rows[1:] if len(row) == len(first)], last[0][-1].strip())
-    return CsvShape(tuple(first), padded)
+        line = f"line {number}" if number else "the last line"
+        return CsvShape(tuple(first), fatal=_short_line(path, line, len(last[0]), len(first)))
+    return CsvShape(tuple(first))
 
 
-def complaint(message: str, path: Path, options: CsvRead) -> StepError | None:
-    """Turn the engine's error over a CSV file into what a person can act on."""
+def complaint(message: str, files: Sequence[str], options: CsvRead) -> StepError | None:
+    """Turn the engine's error over CSV files into what a person can act on; the message names the file."""
+    path = next((Path(f) for f in files if Path(f).name in message), Path(files[0]))
     name = path.name
     if "sniffing file" in message or "Expected Number of Columns" in message or "CSV Error on Line" in message:
         found = _first_ragged(path, options)
@@ -137,25 +133,29 @@ def _ends(path: Path, options: CsvRead) -> tuple[bytes, bytes]:
     return head, (b"" if tail.endswith((b"\n", b"\r")) else tail[tail.rfind(b"\n") + 1 :])
 
 
-def _rows(text: str, options: CsvRead) -> list[list[str]]:
-    """Split text into fields as the options say."""
+def _rows(text: str, options: CsvRead, skip: int | None = None) -> list[list[str]]:
+    """Split text into fields as the options say; comments and skipped lines left out."""
+    lines = text.splitlines(keepends=True)[options.skip if skip is None else skip :]
+    if options.comment:
+        lines = [line for line in lines if not line.startswith(options.comment)]
     reader = csv.reader(
-        io.StringIO(text, newline=""),
+        iter(lines),
         delimiter=options.delimiter[0],
         quotechar=options.quote or None,
         quoting=csv.QUOTE_MINIMAL if options.quote else csv.QUOTE_NONE,
     )
     try:
-        return [row for row in reader if row][options.skip :]
+        return [row for row in reader if row]
     except csv.Error:
         return []
 
 
 def _first_ragged(path: Path, options: CsvRead) -> tuple[int, int, int] | None:
     """Find the first line whose number of fields is not the header's: line, found, expected."""
-    if path.stat().st_size > LONGEST_SEARCH or path.suffix in (".gz", ".zst"):
+    if path.stat().st_size > LONGEST_SEARCH or path.suffix == ".zst":
         return None
-    with path.open(encoding=options.encoding, errors="replace", newline="") as stream:
+    opener = gzip.open if path.suffix == ".gz" else Path.open
+    with opener(path, "rt", encoding=options.encoding, errors="replace", newline="") as stream:
         for _ in range(options.skip):
             next(stream, None)
         reader = csv.reader(
@@ -178,24 +178,3 @@ def _first_ragged(path: Path, options: CsvRead) -> tuple[int, int, int] | None:
 def _line_count(path: Path) -> int:
     data = path.read_bytes()
     return data.count(b"\n") + (0 if data.endswith(b"\n") else 1)
-
-
-def _type_of(values: list[str], last: str) -> str | None:
-    """Return the type that all values have once the last one is trimmed, when a space would make it text."""
-    known = [value.strip() for value in [*values, last] if value.strip()]
-    if not known:
-        return None
-    if all(value.lower() in ("true", "false") for value in known):
-        return "BOOLEAN"
-    if all(re.fullmatch(r"[-+]?\d{1,18}", value) for value in known):
-        return "BIGINT"
-    if all(re.fullmatch(r"[-+]?\d*\.?\d+([eE][-+]?\d+)?", value) for value in known):
-        return "DOUBLE"
-    for kind, parse in (("DATE", date.fromisoformat), ("TIMESTAMP", datetime.fromisoformat)):
-        try:
-            for value in known:
-                parse(value)
-        except ValueError:
-            continue
-        return kind
-    return None
