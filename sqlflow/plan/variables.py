@@ -237,7 +237,7 @@ def _set_text(
 _EXAMPLES = {
     "boolean": "write true or false", "integer": "write a whole number", "number": "write a number",
     "date": "write it as 2024-01-31", "timestamp": "write it as 2024-01-31T12:00:00", "list": "write [a, b] or a,b",
-    "identifier": "letters, digits and _, not starting with a digit", "string": "write text; quote what looks like a number",
+    "identifier": "letters, digits and _, not starting with a digit", "string": "write text",
 }  # fmt: skip
 
 
