@@ -5,9 +5,12 @@ from __future__ import annotations
 import sys
 from enum import StrEnum
 from pathlib import Path
+from threading import Thread
 from typing import Annotated, Any
 
 import typer
+
+from sqlflow.sdk import Session
 
 from .options import ProfileOption
 
@@ -40,7 +43,7 @@ def run(
     session = open_warehouse(Path.cwd(), spec, profile)
     try:
         bounded = f"SELECT * FROM ({sql.strip().rstrip(';')}\n)" + (f" LIMIT {limit + 1}" if limit else "")
-        found = session.arrow(bounded)
+        found = _fetched(session, bounded)
     finally:
         session.close()
     more = bool(limit) and found.num_rows > limit
@@ -53,6 +56,32 @@ def run(
         print(_shown(found.column_names, rows))
         print(f"({'first ' if more else ''}{plural(len(rows), 'row')}{'; --limit 0 shows all' if more else ''})")
     return 0
+
+
+def _fetched(session: Session, sql: str) -> Any:
+    """Fetch in another thread, so that Ctrl-C is heard here and interrupts the query."""
+    answers: list[Any] = []
+    errors: list[Exception] = []
+
+    def fetch() -> None:
+        try:
+            answers.append(session.arrow(sql))
+        except Exception as error:  # noqa: BLE001 - handed to the thread that waits
+            errors.append(error)
+
+    worker = Thread(target=fetch, daemon=True)
+    worker.start()
+    try:
+        while worker.is_alive():
+            worker.join(0.1)
+    except KeyboardInterrupt:
+        while worker.is_alive():  # an interrupt between two statements is lost, so it is repeated
+            session.interrupt()
+            worker.join(0.1)
+        raise
+    if errors:
+        raise errors[0]
+    return answers[0]
 
 
 def _csv(names: list[str], rows: list[dict[str, Any]]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from threading import Event
@@ -63,9 +64,10 @@ def run(
 def _obey_signals(stop: Event) -> None:
     """Let the first Ctrl-C or SIGTERM end the run in order; a second one ends it at once."""
 
-    def handler(number: int, _: Any) -> None:
+    def handler(_: int, __: Any) -> None:
+        if stop.is_set():
+            os._exit(130)  # the warehouse rolls back by itself when it is opened next
         stop.set()
-        signal.signal(number, signal.SIG_DFL if number == signal.SIGTERM else signal.default_int_handler)
         print("stopping: rolling back what has not been committed", file=sys.stderr)
 
     signal.signal(signal.SIGINT, handler)

@@ -13,6 +13,8 @@ from .sqlfields import Binder, SqlField
 def bind_condition(text: str | None, node: Node | None, binder: Binder) -> Condition | None:
     """Return the condition; one without tables is decided here. What is wrong with it is noted."""
     if text is None:
+        if node is not None:
+            binder.diagnosis.add("SF203", "when is empty", node, "write a SQL boolean, or remove it")
         return None
     bound = binder.bind(Role.EXPRESSION, SqlField(text, node if isinstance(node, Scalar) else None, binder.diagnosis))
     if not bound:

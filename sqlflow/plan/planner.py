@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping as MappingType
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -137,7 +138,7 @@ class _Planner:
                 )
             for name, marks in diagnosis.unknown.items():
                 found.append(self._unknown(name, marks))
-        return sorted(set(found), key=lambda p: (p.mark is None, p.mark or 0, p.code))
+        return _once(sorted(set(found), key=lambda p: (p.mark is None, p.mark or 0, p.code)))
 
     def _unknown(self, name: str, marks: list[Any]) -> Problem:
         kind, _, key = name.partition(":")
@@ -243,6 +244,17 @@ class _Planner:
         for key, place in (node.keys if isinstance(node, Mapping) else {}).items():
             if key not in used and key not in Defaults.model_fields:
                 self.diagnosis.add("SF201", f"no step of this pipeline takes the default {key!r}", place, "remove it")
+
+
+_STEP = re.compile(r"step '[^']*'")
+
+
+def _once(problems: list[Problem]) -> list[Problem]:
+    """Drop what several steps tell of one place: a default that they all inherit, a `for_each` that expands them."""
+    kept: dict[Any, Problem] = {}
+    for problem in problems:
+        kept.setdefault((problem.code, problem.mark, _STEP.sub("", problem.message)), problem)
+    return list(kept.values())
 
 
 def _no_profile() -> Any:

@@ -34,6 +34,8 @@ class Bus:
     def _masked(self, event: Event) -> Event:
         if self._redactor.idle:
             return event
-        texts = {f.name: getattr(event, f.name) for f in fields(event) if isinstance(getattr(event, f.name), str)}
-        masked: dict[str, Any] = {name: self._redactor.text(text) for name, text in texts.items()}
-        return replace(event, **masked) if masked != texts else event
+        kept = ("at", "rows")
+        values = {f.name: getattr(event, f.name) for f in fields(event) if f.name not in kept}
+        masked = {name: self._redactor.value(value) for name, value in values.items()}
+        changed: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in masked.items()}
+        return replace(event, **changed)

@@ -92,8 +92,7 @@ def _execute(
 
 def _run(plan: Plan, session: Session, bus: Bus, record: RunRecord, journal: Journal, stop: Event) -> None:
     started = time.perf_counter()
-    journal.write(record)
-    journal.write_lineage()
+    journal.begin(record)
     bus.send(
         RunStarted,
         run_id=plan.run_id,
@@ -112,7 +111,7 @@ def _run(plan: Plan, session: Session, bus: Bus, record: RunRecord, journal: Jou
         record.cpu_ms = (usage.ru_utime + usage.ru_stime) * 1000
         record.peak_memory_bytes = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
         bus.send(RunFinished, run_id=plan.run_id, status=record.status, duration_ms=record.duration_ms)
-        journal.write(record)
+        bus.broken += journal.end(record)
 
 
 def _blank(plan: Plan) -> RunRecord:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 from collections.abc import Iterator
@@ -25,23 +26,39 @@ class Journal:
             self.folder.mkdir(parents=True)
             self.events = (self.folder / "events.ndjson").open("a", encoding="utf-8")
         except OSError as error:
-            raise StepError(
-                f"cannot write the records of the run to {self.folder}: {error.strerror}",
-                hint="check the permissions of the project folder",
-                code="SF713",
-                kind="permission",
-            ) from error
+            raise _cannot_write(self.folder, error) from error
 
     def observe(self, event: Event) -> None:
         """Append one event."""
         self.events.write(json.dumps(event.as_dict(), default=str) + "\n")
         self.events.flush()
 
-    def write(self, record: RunRecord) -> None:
+    def begin(self, record: RunRecord) -> None:
+        """Write what is known before the first step: the record of a run that is going on, and its lineage.
+
+        Raises:
+            StepError: the records cannot be written, so the run does not begin.
+
+        """
+        try:
+            self._write(record)
+            self._write_lineage()
+        except OSError as error:
+            raise _cannot_write(self.folder, error) from error
+
+    def end(self, record: RunRecord) -> list[str]:
+        """Write the final record. The data is committed already, so a failure is told and not raised."""
+        try:
+            self._write(record)
+        except OSError as error:
+            return [f"the record {self.folder / 'run.json'} could not be written: {error.strerror}"]
+        return []
+
+    def _write(self, record: RunRecord) -> None:
         """Write `run.json`; every secret is masked, whatever field it got into."""
         self._put("run.json", self.plan.redactor.value(record.as_dict()))
 
-    def write_lineage(self) -> None:
+    def _write_lineage(self) -> None:
         """Write which step reads and writes which table."""
         steps = [
             {
@@ -57,12 +74,19 @@ class Journal:
 
     def close(self) -> None:
         """Close the event file."""
-        self.events.close()
+        with contextlib.suppress(OSError):  # what could not be flushed was told when it was written
+            self.events.close()
 
     def _put(self, name: str, data: Any) -> None:
         staging = self.folder / f".{name}"
         staging.write_text(json.dumps(data, indent=2, default=str) + "\n", encoding="utf-8")
         staging.replace(self.folder / name)
+
+
+def _cannot_write(folder: Path, error: OSError) -> StepError:
+    hint = "check the permissions of the project folder and the free space"
+    message = f"cannot write the records of the run to {folder}: {error.strerror}"
+    return StepError(message, hint=hint, code="SF713", kind="permission")
 
 
 def runs_folder(target: Path) -> Path:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 import traceback
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import Event, Lock
@@ -103,11 +105,8 @@ class Task:
         condition = self.step.condition
         if condition is None:
             return
-        session = self.session.fork()
-        try:
+        with self._working() as session:
             found = session.fetch(f"SELECT ({condition.sql}\n)", condition.parameters)[0][0]
-        finally:
-            session.close()
         if found is not None and not isinstance(found, bool):
             raise StepError(f"when: expected true or false, found {found!r}", hint="write a SQL boolean", code="SF405")
         if not found:
@@ -120,17 +119,23 @@ class Task:
         self.record.attempts = number
         self.record.warnings.clear()
         self.bus.send(StepStarted, step=self.step.id, type=self.step.type_name, attempt=number)
+        token = Token(self.plan.run_id, self.step.id, number)
+        with self._working() as session:
+            context = StepContext(session, token, self.plan.folder, self.plan.started_at, self._warn)
+            result = self.step.step_type.execute(self.step.given, context)
+            self._hold_to_plan(session, result)
+            return result
+
+    @contextlib.contextmanager
+    def _working(self) -> Iterator[Session]:
+        """Open a session that can be interrupted from outside, and whose time is limited."""
         session = self.session.fork()
         with self._lock:
             self._current = session
             timeout = self.step.timeout
             self.deadline = time.monotonic() + timeout.total_seconds() if timeout else None
-        token = Token(self.plan.run_id, self.step.id, number)
-        context = StepContext(session, token, self.plan.folder, self.plan.started_at, self._warn)
         try:
-            result = self.step.step_type.execute(self.step.given, context)
-            self._hold_to_plan(session, result)
-            return result
+            yield session
         finally:
             with self._lock:
                 self._current, self.deadline = None, None

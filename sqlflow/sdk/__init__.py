@@ -117,7 +117,7 @@ from .step import (
 )
 from .storage import StorageBackend, StorageLocation
 from .udf import Udf, udf
-from .writing import TableStep, WriteConfig, write_objections, write_table
+from .writing import TableStep, WriteConfig, order_objections, write_objections, write_table
 
 __all__ = [
     "DURATION_PATTERN",
@@ -222,6 +222,7 @@ __all__ = [
     "key_match",
     "literal",
     "normal_type",
+    "order_objections",
     "parse_duration",
     "quote",
     "quote_name",

@@ -9,11 +9,14 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from itertools import groupby
 from typing import Any, ClassVar
 
 from sqlflow.problem import Problem
 
 MASK = "***"
+PIECE = 8
+"""Characters in a row that are never shown of a secret, even where a text was cut."""
 
 
 class SecretProvider(ABC):
@@ -39,6 +42,7 @@ class Redactor:
 
     def __init__(self) -> None:
         self._forms: set[str] = set()
+        self._pieces: set[str] = set()
 
     def add(self, value: object) -> None:
         """Remember a secret, together with the ways in which drivers quote and escape it."""
@@ -50,8 +54,9 @@ class Redactor:
                 {text, quote(text, safe=""), quote_plus(text), json.dumps(text)[1:-1], repr(text)[1:-1]}
                 | {json.dumps(text, ensure_ascii=False)[1:-1], text.replace("'", "''")}
             )
-            # A multi-line secret must not slip out line by line.
+            # A multi-line secret must not slip out line by line, nor a long one in pieces.
             self._forms.update(line for line in text.splitlines() if len(line) > 3)  # noqa: PLR2004
+            self._pieces.update(f[n : n + PIECE] for f in tuple(self._forms) for n in range(len(f) - PIECE + 1))
 
     @property
     def idle(self) -> bool:
@@ -63,7 +68,21 @@ class Redactor:
         for form in sorted(self._forms, key=len, reverse=True):
             if form in text:
                 text = text.replace(form, MASK)
-        return text
+        return self._without_pieces(text) if self._pieces else text
+
+    def _without_pieces(self, text: str) -> str:
+        """Mask what is left of a secret that somebody has cut before it came here."""
+        hit = [False] * len(text)
+        for start in range(len(text) - PIECE + 1):
+            if text[start : start + PIECE] in self._pieces:
+                hit[start : start + PIECE] = [True] * PIECE
+        if not any(hit):
+            return text
+        parts = [
+            MASK if masked else "".join(char for char, _ in group)
+            for masked, group in groupby(zip(text, hit, strict=True), key=lambda pair: pair[1])
+        ]
+        return "".join(parts)
 
     def problems(self, problems: Iterable[Problem]) -> list[Problem]:
         """Return the problems with every secret masked, the quoted source lines included."""

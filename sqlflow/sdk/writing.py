@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -76,7 +76,12 @@ def write_objections(config: WriteConfig) -> Iterator[Objection]:
     if config.on_schema_change != "alert" and config.mode == "replace":
         hint = "a replaced table takes the columns of its rows; remove it"
         yield Objection("on_schema_change", "on_schema_change has no effect in mode replace", hint)
-    for term in config.order_by:
+    yield from order_objections(config.order_by)
+
+
+def order_objections(terms: Iterable[str]) -> Iterator[Objection]:
+    """Tell which terms of an order are not a column with asc or desc behind it."""
+    for term in terms:
         if not _ORDER_TERM.fullmatch(term):
             yield Objection("order_by", f"{term!r} is not a column with asc or desc", "write column, or column desc")
 

@@ -32,6 +32,7 @@ REFUSED = {
     "EXPORT": "write files with a step of type export",
     "VACUUM": "it cannot run inside a transaction",
     "EXPLAIN": "it changes nothing; remove it",
+    "UNKNOWN": "it is not a statement that changes tables",
 }
 
 
@@ -88,16 +89,30 @@ def read_query(sql: str) -> References:
     return references
 
 
+_UNFINISHED = re.compile(r"([-<>=+*/|&%(]|\b(and|or|not|in|like|between|is|case|when|then))\s*$", re.IGNORECASE)
+
+
 def read_expression(sql: str) -> References:
-    """Return what a SQL expression refers to. Raises SqlSyntaxError with offsets into the expression."""
-    head = "SELECT ("
+    """Return what one SQL expression refers to. Raises SqlSyntaxError with offsets into the expression."""
+    head = "SELECT "
+    end = max(len(sql.rstrip()) - 1, 0)
     try:
-        references = read_query(f"{head}{sql}\n)")
+        tree = select_tree(f"{head}{sql}\n")
     except SqlSyntaxError as error:
-        offset = error.offset - len(head)
-        if offset >= len(sql.rstrip()):
-            raise SqlSyntaxError("the expression ends too early", max(len(sql.rstrip()) - 1, 0)) from None
-        raise SqlSyntaxError(error.message, max(offset, 0)) from None
+        told = "the expression ends too early" if _UNFINISHED.search(sql) else error.message
+        raise SqlSyntaxError(told, min(max(error.offset - len(head), 0), end)) from None
+    found = tree["statements"] if tree else []
+    node = found[0]["node"] if len(found) == 1 else {}
+    items = node.get("select_list", [])
+    bare = not node.get("modifiers") and (node.get("from_table") or {}).get("type", "EMPTY") == "EMPTY"
+    if not sql.strip():
+        raise SqlSyntaxError("the expression is empty", 0)
+    if sql.rstrip().endswith(",") or len(items) != 1 or not bare or items[0].get("alias") or node.get("where_clause"):
+        raise SqlSyntaxError("expected one expression", end)
+    if items[0].get("class") == "STAR":
+        raise SqlSyntaxError("expected an expression, found *", 0)
+    references = References()
+    _walk(found[0], frozenset(), references, f"{head}{sql}\n")
     references.parameters = [Reference(p.name, p.offset - len(head)) for p in references.parameters]
     references.hidden = [Reference(h.name, h.offset - len(head)) for h in references.hidden]
     return references
@@ -107,14 +122,13 @@ def read_statements(sql: str) -> list[ParsedStatement]:
     """Split a script and return what each statement refers to. Raises SqlSyntaxError."""
     parsed = []
     for text, offset, kind, parameters in split(sql):
+        refused = kind in REFUSED or text.split(None, 1)[0].lower() in ("checkpoint", "force")
         if kind == "SELECT":
             references = read_query(text)
-        elif kind in REFUSED:
-            references = References()
         else:
-            references = _from_sqlglot(text, parameters)
+            references = References() if refused else _from_sqlglot(text, parameters)
         references.parameters = [Reference(p.name, p.offset + offset) for p in references.parameters]
-        parsed.append(ParsedStatement(text, offset, kind, references))
+        parsed.append(ParsedStatement(text, offset, "VACUUM" if refused and kind not in REFUSED else kind, references))
     return parsed
 
 

@@ -78,7 +78,10 @@ def split(sql: str) -> list[tuple[str, int, str, frozenset[str]]]:
         start = position if start < 0 else start
         position = start + len(text)
         lead = len(text) - len(text.lstrip())
-        kind = str(statement.type).rpartition(".")[2]
+        try:
+            kind = str(statement.type).rpartition(".")[2]
+        except ValueError:  # a statement that the driver has no word for
+            kind = "UNKNOWN"
         found.append((text.strip().rstrip(";"), start + lead, kind, frozenset(statement.named_parameters)))
     return found
 

@@ -13,8 +13,8 @@ _SYSTEM = ("pragma_", "duckdb_", "sqlite_", "pg_", "information_schema", "_sqlfl
 _LOCK = re.compile(r"Could not set lock on file .*?\(PID (\d+)\)", re.DOTALL)
 _TABLE = re.compile(r"(?:Table|View|Catalog) with name (\S+) does not exist")
 _FUNCTION = re.compile(r"(?:Scalar|Table|Aggregate)?\s*Function with name (\S+) does not exist", re.IGNORECASE)
-_COLUMN = re.compile(r'Referenced column "(.+?)" (?:not found|was not found)')
-_CANDIDATES = re.compile(r"Candidate bindings: (.+)")
+_COLUMN = re.compile(r'(?:Referenced column|have a column named) "(.+?)"')
+_CANDIDATES = re.compile(r"Candidate bindings: ?:? ?(.+)")
 _SUGGESTION = re.compile(r'Did you mean "(.+?)"')
 
 
@@ -55,7 +55,7 @@ def fault(error: Exception) -> SQLFlowError:
             code="SF714",
             kind="internal",
         )
-    if "No space left" in text or "Disk quota" in text:
+    if any(words in text for words in ("No space left", "Disk quota", "File too large")):
         return StepError(
             f"the disk is full: {message}",
             hint="free some space and run again; nothing was half-written",

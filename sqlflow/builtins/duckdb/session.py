@@ -43,6 +43,7 @@ class DuckDbSession:
         self.warehouse = warehouse
         self._forked = forked
         self._teardown: list[str] = []
+        self._staged: list[str] = []
         self._cleanup: list[Callable[[], None]] = []
         self.commits: tuple[str | None, ...] = ()
 
@@ -92,9 +93,12 @@ class DuckDbSession:
             if source.cleanup is not None:
                 self._cleanup.append(source.cleanup)
         try:
-            return staging.stage(self.db, source, batch)
+            staged = staging.stage(self.db, source, batch)
         except StepError as error:
             raise explained(source, error) from error
+        if staged.table is not None:
+            self._staged.append(staged.table)
+        return staged
 
     def check(self, relation: str, checks: Sequence[Check]) -> tuple[CheckResult, ...]:
         """Run checks in as few scans as possible."""
@@ -154,7 +158,8 @@ class DuckDbSession:
         """Roll back and let go; the first session takes the functions and the database with it."""
         import duckdb
 
-        for statement in reversed(self._teardown):
+        unused = [f"DROP TABLE IF EXISTS {quoted(name)}" for name in self._staged]
+        for statement in (*unused, *reversed(self._teardown)):
             with contextlib.suppress(duckdb.Error):  # the connection goes anyway
                 self.db.raw.execute(statement)
         for cleanup in self._cleanup:

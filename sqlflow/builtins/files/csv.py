@@ -9,7 +9,7 @@ from sqlflow.sdk import ReadRequest, Rows, Select, WriteRequest, WriteResult
 
 from .csvformat import CsvRead, CsvWrite
 from .csvpadding import unpadded
-from .csvtext import complaint, inspect
+from .csvtext import complaint, inspect, same_columns
 from .local import LocalFileConnector, Verbatim, arguments, file_list
 
 
@@ -28,6 +28,9 @@ class CsvConnector(LocalFileConnector):
         shape = inspect(Path(files[0]), options)
         if shape.fatal is not None:
             raise shape.fatal
+        ordered, fatal = same_columns(files, shape, options) if options.header else (True, None)
+        if fatal is not None:
+            raise fatal
         declared = {name.lower(): spec.type for name, spec in request.columns.items()}
         types = {name: declared[name.lower()] for name in shape.columns if name.lower() in declared}
         read, cleanup = unpadded(files, options)
@@ -46,7 +49,7 @@ class CsvConnector(LocalFileConnector):
             "null_padding": options.null_padding or None,
             "all_varchar": options.all_text or None,
             "hive_partitioning": options.hive_partitioning,
-            "union_by_name": options.union_by_name or None,
+            "union_by_name": options.union_by_name or not ordered or None,
             "sample_size": options.sample_rows,
             "compression": None if options.compression == "auto" else options.compression,
             "types": types or None,

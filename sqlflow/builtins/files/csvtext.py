@@ -36,6 +36,8 @@ def inspect(path: Path, options: CsvRead) -> CsvShape:
     """Look at the head and the tail of a file."""
     try:
         head, tail = _ends(path, options)
+    except gzip.BadGzipFile:
+        return CsvShape(fatal=_fault(f"{path} is not gzip", "write compression: none, or mend its name"))
     except OSError as error:
         return CsvShape(fatal=_fault(f"cannot read {path}: {error.strerror}", "check its permissions", "permission"))
     except EOFError:
@@ -64,7 +66,8 @@ def inspect(path: Path, options: CsvRead) -> CsvShape:
     if not options.header:
         width = len(str(max(len(first) - 1, 0)))
         return CsvShape(tuple(f"column{position:0{width}d}" for position in range(len(first))))  # as DuckDB names them
-    last = _rows(tail.decode("utf-8", errors="ignore"), options, skip=0)[-1:] if tail else []
+    whole = options.encoding != "utf-16" and (not options.quote or tail.count(options.quote.encode()) % 2 == 0)
+    last = _rows(tail.decode(options.encoding, errors="ignore"), options, skip=0)[-1:] if tail and whole else []
     if last and last[0] and len(last[0]) < len(first) and not options.null_padding:
         number = _line_count(path) if len(head) == path.stat().st_size else None
         line = f"line {number}" if number else "the last line"
@@ -96,12 +99,38 @@ def complaint(message: str, files: Sequence[str], options: CsvRead) -> StepError
             f"{name}, line {at[1]}{shown}\n  {told}",
             "declare the column's type under columns, or name the text that means NULL under null_values",
         )
+    if re.search(r"gzip|zlib|zstd|decompress|inflate", message, re.IGNORECASE):
+        what = message.splitlines()[0]
+        return _fault(f"{name} cannot be unpacked: {what}", "it may have been cut off while copied; fetch it again")
+    if "sniffing file" in message and _mixed_ends(path):
+        return _fault(f"{name} mixes two kinds of line ends", "convert it so that every line ends the same way")
     if "sniffing file" in message:
         return _fault(
             f"{name} does not have the format that the options say",
             "check delimiter, quote, escape and skip; null_padding: true fills short lines",
         )
     return None
+
+
+def same_columns(files: Sequence[str], first: CsvShape, options: CsvRead) -> tuple[bool, StepError | None]:
+    """Tell whether all files name their columns in the order of the first, or why they cannot be read as one table."""
+    ordered = True
+    for file in files[1:]:
+        shape = inspect(Path(file), options)
+        if shape.fatal is not None:
+            return ordered, shape.fatal
+        differ = sorted(set(first.columns) ^ set(shape.columns))
+        if differ and not options.union_by_name:
+            where = "only there" if set(differ) <= set(shape.columns) else "not there"
+            told = f"{Path(file).name} has other columns than {Path(files[0]).name}: {', '.join(differ)} ({where})"
+            return ordered, _fault(told, "write union_by_name: true to let columns meet by name, NULL where one lacks")
+        ordered = ordered and shape.columns == first.columns
+    return ordered, None
+
+
+def _mixed_ends(path: Path) -> bool:
+    data = path.read_bytes()[:HEAD] if path.suffix not in (".gz", ".zst") else b""
+    return 0 < data.count(b"\r\n") < data.count(b"\n")
 
 
 def _short_line(path: Path, line: str, found: int, expected: int) -> StepError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, Literal
 
@@ -85,8 +86,12 @@ class JsonConnector(LocalFileConnector):
             "sample_size": options.sample_rows,
             "compression": None if options.compression == "auto" else options.compression,
         }
+        for file in files:
+            if Path(file).stat().st_size == 0:
+                hint = "a JSON file without rows is [], or holds no line with lines: true"
+                raise StepError(f"{Path(file).name} is empty", hint=hint, code="SF511")
         sql = f"SELECT * FROM read_json({file_list(files)}{arguments(settings)})"
-        return Select("duckdb", sql, explain=lambda text: _complaint(text, Path(files[0])))
+        return Select("duckdb", sql, explain=lambda text: _complaint(text, files))
 
     def write(self, request: WriteRequest, rows: Rows) -> WriteResult:
         """Write through the engine's own JSON writer."""
@@ -103,7 +108,14 @@ class JsonConnector(LocalFileConnector):
         return self.copy(request, rows, settings, options.partition_by)
 
 
-def _complaint(message: str, path: Path) -> StepError | None:
+def _complaint(message: str, files: list[str]) -> StepError | None:
+    path = next((Path(f) for f in files if Path(f).name in message), Path(files[0]))
+    if "sample_size" in message or "ignore_errors" in message:
+        line = re.search(r"line (\d+)", message)
+        where = f", line {line[1]}" if line else ""
+        first = message.splitlines()[0].split(" Try ")[0]
+        hint = "write sample_rows: -1 to look at every object first, or declare the column's type under columns"
+        return StepError(f"{path.name}{where}: {first}", hint=hint, code="SF511")
     if "Malformed JSON" in message or "not a JSON" in message or "unexpected end" in message.lower():
         return StepError(
             f"{path.name}: {message.splitlines()[0]}",

@@ -57,8 +57,10 @@ class ParquetConnector(LocalFileConnector):
             "hive_partitioning": options.hive_partitioning,
             "union_by_name": options.union_by_name or None,
         }
+        if len(files) > 1 and not options.union_by_name:
+            _refuse_other_columns(files)
         sql = f"SELECT * FROM read_parquet({file_list(files)}{arguments(settings)})"
-        return Select("duckdb", sql, explain=lambda text: _complaint(text, Path(files[0])))
+        return Select("duckdb", sql, explain=lambda text: _complaint(text, files))
 
     def write(self, request: WriteRequest, rows: Rows) -> WriteResult:
         """Write through the engine's own Parquet writer."""
@@ -71,13 +73,38 @@ class ParquetConnector(LocalFileConnector):
         return self.copy(request, rows, settings, options.partition_by)
 
 
-def _complaint(message: str, path: Path) -> StepError | None:
+def _refuse_other_columns(files: list[str]) -> None:
+    """Refuse files of one pattern that have other columns than the first: theirs would be left out silently."""
+    import pyarrow.lib as pa
+    import pyarrow.parquet as pq
+
+    expected: set[str] | None = None
+    for file in files:
+        try:
+            found = set(pq.read_schema(file).names)
+        except (pa.ArrowException, OSError) as error:
+            raise _cut_off(Path(file), str(error)) from error
+        expected = found if expected is None else expected
+        if differ := sorted(expected ^ found):
+            raise StepError(
+                f"{Path(file).name} has other columns than {Path(files[0]).name}: {', '.join(differ)}",
+                hint="write union_by_name: true to let columns meet by name, NULL where one lacks",
+                code="SF511",
+            )
+
+
+def _cut_off(path: Path, why: str) -> StepError:
+    return StepError(
+        f"{path.name} is not a whole Parquet file: {why.splitlines()[0]}",
+        hint="it may have been cut off while it was copied; fetch it again",
+        code="SF511",
+    )
+
+
+def _complaint(message: str, files: list[str]) -> StepError | None:
+    path = next((Path(f) for f in files if Path(f).name in message), Path(files[0]))
     if "magic bytes" in message or "too small to be a Parquet" in message or "footer" in message.lower():
-        return StepError(
-            f"{path.name} is not a whole Parquet file: {message.splitlines()[0]}",
-            hint="it may have been cut off while it was copied; fetch it again",
-            code="SF511",
-        )
+        return _cut_off(path, message)
     if "schema mismatch" in message.lower():
         return StepError(message, hint="write union_by_name: true to let columns meet by name", code="SF511")
     return None

@@ -25,6 +25,7 @@ from sqlflow.sdk import (
     StepPlan,
     StepType,
     WriteRequest,
+    order_objections,
     quote_name,
 )
 
@@ -65,7 +66,7 @@ class ExportStep(StepType):
         config: ExportConfig = given.config
         plan = super().plan(given, folder)
         endpoint = given.endpoints.get("target")
-        found = []
+        found = list(order_objections(config.order_by))
         if (config.source is None) == (config.sql is None):
             found.append(Objection("source", "needs source or sql, and not both", "write source: schema.table"))
         if endpoint is not None and config.mode not in endpoint.connector.write_modes:
