@@ -75,8 +75,6 @@ class StepBinder:
             extra_known=ENVELOPE,
         )
         endpoints = dict(self._endpoints(step_type, own, what, instance))
-        if config is None or envelope is None:
-            return None
         binder = Binder(scope, self.diagnosis)
         statements = dict(self._sql(step_type, config, own, binder))
         checks = list(
@@ -84,7 +82,9 @@ class StepBinder:
                 node.values.get("checks"), what=what, scopes=step_type.check_scopes, catalog=self.catalog, binder=binder
             )
         )
-        condition = bind_condition(envelope.when, node.values.get("when"), binder)
+        condition = bind_condition(node.values.get("when"), binder)
+        if config is None or envelope is None:
+            return None
         if len(endpoints) < sum(1 for key in own.values if roles(step_type.Config).get((key,)) in _ENDPOINTS):
             return None
         for name, mark in binder.hidden:
@@ -148,7 +148,7 @@ class StepBinder:
         for path, role in roles(step_type.Config).items():
             if role not in SQL_ROLES and role is not Role.SQL_FILE:
                 continue
-            for where, text in values_at(config, path):
+            for where, text in values_at(config, path) if config else _written(own, path):
                 name, node = ".".join(map(str, where)), find(own, where)[0]
                 piece: SqlField | None = SqlField(text, node if isinstance(node, Scalar) else None, self.diagnosis)
                 if role is Role.SQL_FILE:
@@ -159,3 +159,10 @@ class StepBinder:
 
 
 _ENDPOINTS = frozenset({Role.SOURCE, Role.DESTINATION})
+
+
+def _written(own: Mapping, path: tuple[str, ...]) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+    """Yield the SQL of a step that is wrong elsewhere, as it stands in the document, so that it is looked at too."""
+    node = own.values.get(path[0]) if len(path) == 1 else None
+    if isinstance(node, Scalar) and isinstance(node.value, str):
+        yield path, node.value

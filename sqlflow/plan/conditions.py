@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from sqlflow.sdk import Role
-from sqlflow.spec import Node, Scalar
+from sqlflow.spec import Node, Scalar, substitute
 from sqlflow.sql import holds
 
 from .model import Condition
 from .sqlfields import Binder, SqlField
 
 
-def bind_condition(text: str | None, node: Node | None, binder: Binder) -> Condition | None:
+def bind_condition(node: Node | None, binder: Binder) -> Condition | None:
     """Return the condition; one without tables is decided here. What is wrong with it is noted."""
-    if text is None:
-        if node is not None:
+    if node is None:
+        return None
+    if not isinstance(node, Scalar):  # told by the model of the envelope
+        return None
+    text = substitute(node, binder.scope, binder.diagnosis, sql=True).value
+    if not isinstance(text, str):
+        if text is None:
             binder.diagnosis.add("SF203", "when is empty", node, "write a SQL boolean, or remove it")
         return None
-    bound = binder.bind(Role.EXPRESSION, SqlField(text, node if isinstance(node, Scalar) else None, binder.diagnosis))
+    bound = binder.bind(Role.EXPRESSION, SqlField(text, node, binder.diagnosis))
     if not bound:
         return None
     statement = bound[0]

@@ -95,33 +95,14 @@ def _add_named(graph: Graph, steps: list[PlannedStep], problems: list[Problem]) 
 
 
 def ordered(steps: list[PlannedStep], graph: Graph, problems: list[Problem]) -> list[PlannedStep]:
-    """Return the steps in an order that respects the graph and else the document; a cycle is shown as a ring."""
+    """Return the steps in an order that respects the graph and else the document; every cycle is shown as a ring."""
     by_id = {step.id: step for step in steps}
     rank = {step.id: position for position, step in enumerate(steps)}
-    sorter = graphlib.TopologicalSorter({step.id: graph.waits_for[step.id] for step in steps})
-    try:
-        sorter.prepare()
-    except graphlib.CycleError as error:
-        ring: list[str] = list(error.args[1])  # each waits for the one before it
-        ties = (
-            " -> ".join(
-                f"{later} (needs {graph.reasons.get((later, earlier), '?')})"
-                for earlier, later in zip(ring[-2::-1], ring[:0:-1], strict=True)
-            )
-            or ring[0]
-        )
-        message = f"steps wait for each other in a ring: {ties} -> {ring[-1]}"
-        marks = [by_id[name].mark for name in dict.fromkeys(ring)]
-        problems.append(
-            Problem(
-                "SF402",
-                message,
-                min(marks),
-                "let one of them read another table, or merge them into one step",
-                related=tuple(sorted(marks)[1:]),
-            )
-        )
-        return steps
+    edges = {step.id: set(graph.waits_for[step.id]) for step in steps}
+    while (sorter := _sorter(edges)) is None:
+        ring = _ring(edges)
+        problems.append(_ring_problem(ring, graph, by_id))
+        edges[ring[1]].discard(ring[0])  # cut here, so that further rings show
     found: list[PlannedStep] = []
     ready = [by_id[name] for name in sorter.get_ready()]
     while ready:
@@ -131,6 +112,35 @@ def ordered(steps: list[PlannedStep], graph: Graph, problems: list[Problem]) -> 
         sorter.done(step.id)
         ready += [by_id[name] for name in sorter.get_ready()]
     return found
+
+
+def _sorter(edges: Mapping[str, Iterable[str]]) -> graphlib.TopologicalSorter[str] | None:
+    sorter = graphlib.TopologicalSorter(edges)
+    try:
+        sorter.prepare()
+    except graphlib.CycleError:
+        return None
+    return sorter
+
+
+def _ring(edges: Mapping[str, Iterable[str]]) -> list[str]:
+    """Return one ring, its first step repeated at the end; each waits for the one before it."""
+    try:
+        graphlib.TopologicalSorter(edges).prepare()
+    except graphlib.CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def _ring_problem(ring: list[str], graph: Graph, by_id: Mapping[str, PlannedStep]) -> Problem:
+    ties = " -> ".join(
+        f"{later} (needs {graph.reasons.get((later, earlier), '?')})"
+        for earlier, later in zip(ring[-2::-1], ring[:0:-1], strict=True)
+    )
+    marks = sorted({by_id[name].mark for name in ring})
+    hint = "let one of them read another table, or merge them into one step"
+    message = f"steps wait for each other in a ring: {ties} -> {ring[-1]}"
+    return Problem("SF402", message, marks[0], hint, related=tuple(marks[1:]))
 
 
 def downstream(waits_for: Mapping[str, Iterable[str]], start: str) -> set[str]:

@@ -99,3 +99,11 @@ def find(node: Node, path: Path_) -> tuple[Node, Scalar | None]:
         elif isinstance(node, Sequence) and isinstance(part, int) and part < len(node.items):
             key, node = None, node.items[part]
     return node, key
+
+
+def count(node: Node) -> int:
+    """Return how many nodes a node holds, itself included; nodes that aliases share count each time."""
+    if isinstance(node, Scalar):
+        return 1
+    inner = node.items if isinstance(node, Sequence) else node.values.values()
+    return 1 + sum(count(item) for item in inner)

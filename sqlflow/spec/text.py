@@ -17,7 +17,7 @@ from ruamel.yaml.reader import ReaderError
 
 from sqlflow.problem import Mark, Problem
 
-from .node import Mapping, Node, Scalar, Sequence, Source
+from .node import Mapping, Node, Scalar, Sequence, Source, count
 
 _WORDS: dict[str, Any] = {
     "": None, "~": None, "null": None, "Null": None, "NULL": None,
@@ -99,6 +99,10 @@ def _events(text: str) -> list[Any]:
         raise
 
 
+MOST_ALIASED = 100_000
+"""Nodes that aliases may stand for in one document; a few lines can stand for billions."""
+
+
 class _Builder:
     """Turns the parser's events into nodes."""
 
@@ -106,6 +110,7 @@ class _Builder:
         self.source = source
         self.problems: list[Problem] = []
         self.anchors: dict[str, Node] = {}
+        self.aliased = 0
         self.events = iter(_events(source.text))
 
     def build(self) -> Node | None:
@@ -136,6 +141,14 @@ class _Builder:
             found = self.anchors.get(event.anchor)
             if found is None:
                 self.problem("SF103", f"not YAML: unknown alias *{event.anchor}", start, "define it with & above")
+                return Scalar(start.line, start.column, None, "")
+            self.aliased += count(found)
+            if self.aliased > MOST_ALIASED:
+                if self.aliased < 2 * MOST_ALIASED:
+                    self.problem(
+                        "SF103", "aliases make this document too large", start, "write less of it by reference"
+                    )
+                    self.aliased = 2 * MOST_ALIASED
                 return Scalar(start.line, start.column, None, "")
             return found
         self.check_tag(event)

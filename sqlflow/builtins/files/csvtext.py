@@ -99,7 +99,8 @@ def complaint(message: str, files: Sequence[str], options: CsvRead) -> StepError
             f"{name}, line {at[1]}{shown}\n  {told}",
             "declare the column's type under columns, or name the text that means NULL under null_values",
         )
-    if re.search(r"gzip|zlib|zstd|decompress|inflate", message, re.IGNORECASE):
+    packed = path.suffix in (".gz", ".zst") or options.compression in ("gzip", "zstd")
+    if packed and re.search(r"gzip|zlib|zstd|decompress|inflate", message, re.IGNORECASE):
         what = message.splitlines()[0]
         return _fault(f"{name} cannot be unpacked: {what}", "it may have been cut off while copied; fetch it again")
     if "sniffing file" in message and _mixed_ends(path):
