@@ -10,7 +10,6 @@ with Pipeline.from_file("orders.yaml").run(profile="prod", vars={"region": "EU"}
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -42,7 +41,7 @@ def installed(blocked: Sequence[str] = ()) -> Catalog:
 
 def new_run_id(now: datetime) -> str:
     """Return an id that sorts by time."""
-    return f"{now:%Y%m%dT%H%M%S}{now.microsecond // 1000:03d}Z-{secrets.token_hex(3)}"
+    return f"{now:%Y%m%dT%H%M%S}{now.microsecond // 1000:03d}Z-{os.urandom(3).hex()}"
 
 
 @dataclass

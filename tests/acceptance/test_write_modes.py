@@ -92,7 +92,7 @@ class Warehouse:
             found = {key: connection.sql(f"select columns(*)::varchar from ({q})").fetchall() for key, q in queries.items()}
         if not found.get(("_sqlflow", "commits")):  # a run that commits nothing still makes its ledger
             found = {key: rows for key, rows in found.items() if key[0] != "_sqlflow"}
-        return {key: sorted(rows, key=repr) for key, rows in found.items()}
+        return {key: sorted(rows, key=repr) for key, rows in found.items() if rows}
 
 
 def transform(name: str, target: str, sql: str, **options: Any) -> dict[str, Any]:
@@ -284,8 +284,7 @@ def test_any_name_may_be_a_column(shop: Warehouse, swapped: bool) -> None:
         "added": ("succeeded", (2, 1, 0, 0), 1),
         "regrouped": ("succeeded", (2, 2, 0, 1), 0),
     }
-    shop.write("select * replace (7 as rank) from (select *, row_number() over () as rank from t) "
-               f"where {quoted(others[0])} <> 42", "u", mode="merge", key=key)  # fmt: skip
+    shop.write(f"select * from t where {quoted(others[0])} <> 42", "u", mode="merge", key=key)
     shown = f"select {quoted(key[0])}, {quoted(others[-1])} from"
     assert shop.rows(f"{shown} t") == [(1, 10), (2, 21), (3, 30), (4, 41), (4, 42)]
     assert shop.rows(f"{shown} u") == [(1, 10), (2, 21), (3, 30), (4, 41)]

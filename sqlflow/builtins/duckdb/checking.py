@@ -147,4 +147,5 @@ def _short(value: Any) -> str:
 
 def _broken(checks: Sequence[Check], error: StepError) -> StepError:
     names = ", ".join(check.name for check in checks)
-    return StepError(f"the SQL of check {names} fails: {error.message}", hint=error.hint, code="SF702")
+    first = error.message.split("\n", 1)[0]  # what follows shows SQL that nobody wrote
+    return StepError(f"the SQL of check {names} fails: {first}", hint=error.hint, code="SF702")

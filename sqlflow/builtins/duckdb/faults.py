@@ -114,7 +114,8 @@ def _named(error: Exception, message: str) -> StepError:
     if isinstance(error, duckdb.ConversionException):
         return StepError(message, hint="cast it in the SQL, or declare the type under columns", code="SF710")
     if isinstance(error, (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException)):
-        return StepError(message, hint="check the SQL of the step", code="SF709")
+        first = message.split("\n", 1)[0]
+        return StepError(first + _excerpt(message), hint="check the SQL of the step", code="SF709")
     return StepError(message, code="SF710")
 
 
