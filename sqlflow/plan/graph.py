@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from sqlflow.problem import Problem, did_you_mean
-from sqlflow.sdk import fold_name
+from sqlflow.sdk import fold, fold_name
 
 from .model import PlannedStep
 
@@ -33,7 +33,7 @@ def table_key(name: str) -> str:
     try:
         return fold_name(name)
     except ValueError:
-        return name.lower()
+        return fold(name)
 
 
 def writers(steps: Iterable[PlannedStep]) -> dict[str, list[PlannedStep]]:

@@ -21,7 +21,7 @@ from .engines import engine_plan
 from .expansion import instances, is_plain_id, with_defaults
 from .graph import build, feeds, ordered
 from .model import Plan, PlannedStep
-from .rules import shared_outputs, shared_tables, state_tables
+from .rules import reserved_schemas, shared_outputs, shared_tables
 from .selection import selected
 from .variables import Declaration, Scope, resolve_variables
 
@@ -88,7 +88,7 @@ class _Planner:
         steps = ordered(steps, graph, self.loose)
         chosen = selected(steps, graph, self.request.select, self.request.exclude, self.loose)
         steps = [step if step.id in chosen else replace(step, skip="not selected") for step in steps]
-        self.loose += [*shared_tables(steps), *shared_outputs(steps), *state_tables(steps)]
+        self.loose += [*shared_tables(steps), *shared_outputs(steps), *reserved_schemas(steps)]
         model = self.document.model
         if model is None or engine is None:
             return None
@@ -138,7 +138,7 @@ class _Planner:
                 )
             for name, marks in diagnosis.unknown.items():
                 found.append(self._unknown(name, marks))
-        return _once(sorted(set(found), key=lambda p: (p.mark is None, p.mark or 0, p.code)))
+        return _once(sorted(set(found), key=lambda p: (p.mark is None, p.mark or 0, p.code, p.message)))
 
     def _unknown(self, name: str, marks: list[Any]) -> Problem:
         kind, _, key = name.partition(":")

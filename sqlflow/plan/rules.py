@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from sqlflow.problem import Problem
+from sqlflow.sdk import split_name
 
 from .graph import table_key, writers
 from .model import PlannedStep
 
 STATE_SCHEMA = "_sqlflow"
+RESERVED = frozenset({STATE_SCHEMA, "temp", "system", "memory", "information_schema", "pg_catalog"})
 
 
 def shared_tables(steps: Iterable[PlannedStep]) -> Iterator[Problem]:
@@ -55,14 +57,15 @@ def shared_outputs(steps: Iterable[PlannedStep]) -> Iterator[Problem]:
                 )
 
 
-def state_tables(steps: Iterable[PlannedStep]) -> Iterator[Problem]:
-    """Refuse to write SQLFlow's own state: the ledger tells what has been committed."""
+def reserved_schemas(steps: Iterable[PlannedStep]) -> Iterator[Problem]:
+    """Refuse to write SQLFlow's own state, which tells what has been committed, and schemas that cannot be made."""
     for step in steps:
         for table in step.plan.writes:
-            if table_key(table).startswith(f"{STATE_SCHEMA}."):
-                yield Problem(
-                    "SF412",
-                    f"step {step.id!r} writes {table}, which is SQLFlow's own state",
-                    step.mark,
-                    "write another schema",
-                )
+            *outside, schema, _ = ("", *split_name(table_key(table)))[-3:]
+            if any(outside):
+                told = f"step {step.id!r} writes {table}, which is in another database"
+                yield Problem("SF412", told, step.mark, "write schema.table; other databases are exported to")
+            if schema in RESERVED:
+                what = "SQLFlow's own state" if schema == STATE_SCHEMA else "not a schema that tables can be kept in"
+                told = f"step {step.id!r} writes {table}, and {schema} is {what}"
+                yield Problem("SF412", told, step.mark, "write another schema")

@@ -78,6 +78,7 @@ class Journal:
             self.events.close()
 
     def _put(self, name: str, data: Any) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)  # somebody may have removed target/ meanwhile
         staging = self.folder / f".{name}"
         staging.write_text(json.dumps(data, indent=2, default=str) + "\n", encoding="utf-8")
         staging.replace(self.folder / name)

@@ -98,7 +98,9 @@ from .observer import Observer
 from .schema import Change, ChangeKind, Column, Policy, TableSchema, compare, normal_type, widens
 from .secret import MASK, Redactor, SecretProvider
 from .sqltext import (
+    CATALOG,
     columns_list,
+    fold,
     fold_name,
     join_name,
     key_match,
@@ -120,6 +122,7 @@ from .udf import Udf, udf
 from .writing import TableStep, WriteConfig, order_objections, write_objections, write_table
 
 __all__ = [
+    "CATALOG",
     "DURATION_PATTERN",
     "GROUP",
     "MASK",
@@ -215,6 +218,7 @@ __all__ = [
     "compare",
     "did_you_mean",
     "field_docs",
+    "fold",
     "fold_name",
     "format_duration",
     "hookimpl",

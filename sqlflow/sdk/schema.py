@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Literal
 
+from .sqltext import fold
+
 Policy = Literal["alert", "permissive"]
 
 
@@ -47,8 +49,8 @@ class TableSchema:
 
     def get(self, name: str) -> Column | None:
         """Return the column of that name; case does not matter, as in DuckDB."""
-        folded = name.lower()
-        return next((column for column in self.columns if column.name.lower() == folded), None)
+        folded = fold(name)
+        return next((column for column in self.columns if fold(column.name) == folded), None)
 
 
 class ChangeKind(Enum):
@@ -87,14 +89,14 @@ def compare(was: TableSchema, now: TableSchema, *, without_evidence: Iterable[st
     Unknown nullability never conflicts. Columns named in `without_evidence` (empty or all NULL in the new batch)
     keep their old type: no value spoke against it.
     """
-    silent = {name.lower() for name in without_evidence}
+    silent = {fold(name) for name in without_evidence}
     changes: list[Change] = []
     for old in was:
         new = now.get(old.name)
         if new is None:
             changes.append(Change(ChangeKind.REMOVED, old.name, old, None))
             continue
-        if normal_type(old.type) != normal_type(new.type) and old.name.lower() not in silent:
+        if normal_type(old.type) != normal_type(new.type) and fold(old.name) not in silent:
             kind = ChangeKind.WIDENED if widens(old.type, new.type) else ChangeKind.RETYPED
             changes.append(Change(kind, old.name, old, new))
         if old.nullable is True and new.nullable is False:

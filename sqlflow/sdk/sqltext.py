@@ -8,8 +8,17 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+CATALOG = "sqlflow_warehouse"
+"""The name under which an engine attaches the warehouse; three-part names may begin with it."""
+
+_ASCII = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PART = re.compile(r'"((?:[^"]|"")*)"|([^".\s]+)')
+
+
+def fold(name: str) -> str:
+    """Return the form under which two spellings of one name are equal: DuckDB folds the letters of ASCII only."""
+    return name.translate(_ASCII)
 
 
 def quote(name: str) -> str:
@@ -54,7 +63,9 @@ def quote_name(name: str) -> str:
 
 def fold_name(name: str) -> str:
     """Return the form under which two spellings of one table are equal: DuckDB ignores case and `main`."""
-    parts = [part.lower() for part in split_name(name)]
+    parts = [fold(part) for part in split_name(name)]
+    if len(parts) == 3 and parts[0] == CATALOG:  # noqa: PLR2004 - catalog, schema, table
+        del parts[0]
     if len(parts) > 1 and parts[-2] == "main":
         del parts[-2]
     return join_name(parts)

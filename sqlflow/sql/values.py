@@ -16,7 +16,7 @@ def with_literals(sql: str, parameters: Sequence[Reference], values: Mapping[str
     text = sql
     for reference in sorted(parameters, key=lambda r: r.offset, reverse=True):
         end = reference.offset + 1 + len(reference.name)
-        text = f"{text[: reference.offset]}({literal(values[reference.name])}){text[end:]}"
+        text = f"{text[: reference.offset]}{literal(values[reference.name])}{text[end:]}"
     return text
 
 

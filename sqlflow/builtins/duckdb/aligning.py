@@ -4,41 +4,67 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlflow.sdk import Column, SchemaChanged, TableSchema, TableWrite, normal_type, quote, widens
+from sqlflow.sdk import (
+    Column,
+    SchemaChanged,
+    StepError,
+    TableSchema,
+    TableWrite,
+    fold,
+    normal_type,
+    quote,
+    split_name,
+    widens,
+)
 
 from .connection import Connection
-from .warehouse import quoted
+from .warehouse import STAGE_PREFIX, beside, quoted
+
+#: How SQL calls the two sides; no column of a user is likely to be a struct of this name.
+TARGET, BATCH = "sqlflow_target", "sqlflow_batch"
 
 
 @dataclass(frozen=True)
 class Alignment:
-    """How a batch fits. `statements` change the target first; `insert_names` are the columns that the batch brings."""
+    """How a batch fits. `changes` alter the target first; `insert_names` are the columns that the batch brings."""
 
     target_names: tuple[str, ...]
-    batch_names: frozenset[str]
     insert_names: tuple[str, ...]
     key: tuple[str, ...]
-    statements: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
+
+    @property
+    def carried(self) -> list[str]:
+        """The columns of the target that the batch does not bring."""
+        brought = {fold(name) for name in self.insert_names}
+        return [name for name in self.target_names if fold(name) not in brought]
 
     def apply(self, db: Connection, target: str) -> None:
-        """Change the target so that the batch fits; rebuilds indexes, in whose presence DuckDB alters nothing."""
-        if not self.statements:
+        """Change the target so that the batch fits. DuckDB alters no table with an index, so such a one is copied."""
+        if not self.changes:
             return
         entry = db.warehouse.entry(target)
         indexes = entry.indexes if entry else ()
-        schema = quoted(target).rpartition(".")[0]
-        for name, _ in indexes:
-            db.execute(f"DROP INDEX {schema}.{quote(name)}")
-        for statement in self.statements:
-            db.execute(statement)
-        for _, sql in indexes:
-            db.execute(sql)
+        table = quoted(target)
+        if indexes:
+            required = [c.name for c in db.schema_of(table) if c.nullable is False]
+            copy = quoted(beside(target, f"{STAGE_PREFIX}{split_name(target)[-1]}"))
+            db.execute(f"CREATE TABLE {copy} AS FROM {table}")
+            for change in (*self.changes, *(f"ALTER {quote(name)} SET NOT NULL" for name in required)):
+                db.execute(f"ALTER TABLE {copy} {change}")
+            db.execute(f"DROP TABLE {table}")
+            db.execute(f"ALTER TABLE {copy} RENAME TO {quote(split_name(target)[-1])}")
+            for _, sql in indexes:
+                db.execute(sql)
+        else:
+            for change in self.changes:
+                db.execute(f"ALTER TABLE {table} {change}")
 
-    def difference(self, left: str, right: str) -> str:
+    def difference(self) -> str:
         """Return the condition that two rows of one key differ in what the batch brings; empty when only keys come."""
-        keys = {k.lower() for k in self.key}
+        keys = {fold(k) for k in self.key}
         return " OR ".join(
-            f"{left}.{quote(c)} IS DISTINCT FROM {right}.{quote(c)}" for c in self.insert_names if c.lower() not in keys
+            f"{BATCH}.{quote(c)} IS DISTINCT FROM {TARGET}.{quote(c)}" for c in self.insert_names if fold(c) not in keys
         )
 
 
@@ -51,22 +77,21 @@ def align(db: Connection, write: TableWrite) -> Alignment:
     """
     target = db.schema_of(quoted(write.target))
     batch = write.staged.schema
-    statements: list[str] = []
+    changes: list[str] = []
     complaints: list[str] = []
     names = list(target.names)
     for column in batch:
         known = target.get(column.name)
         if known is None:
             if write.policy == "permissive":
-                statements.append(f"ALTER TABLE {quoted(write.target)} ADD COLUMN {quote(column.name)} {column.type}")
+                changes.append(f"ADD COLUMN {quote(column.name)} {column.type}")
                 names.append(column.name)
             else:
                 complaints.append(f"new column {column.name} {column.type}")
         elif not _fits(db, write, column, known):
-            if write.policy == "permissive" and widens(known.type, column.type):
-                statements.append(
-                    f"ALTER TABLE {quoted(write.target)} ALTER {quote(known.name)} SET DATA TYPE {column.type}"
-                )
+            accepted = write.policy == "permissive" and widens(known.type, column.type)
+            if accepted or _is_empty(db, f"SELECT {quote(known.name)} FROM {quoted(write.target)}"):
+                changes.append(f"ALTER {quote(known.name)} SET DATA TYPE {column.type}")
             else:
                 complaints.append(f"column {known.name} is {known.type} there and {column.type} in the batch")
     complaints += _missing_required(target, batch)
@@ -76,7 +101,32 @@ def align(db: Connection, write: TableWrite) -> Alignment:
             hint=_hint(complaints),
             code="SF721",
         )
-    return Alignment(tuple(names), frozenset(n.lower() for n in batch.names), batch.names, write.key, tuple(statements))
+    changes += _required(db, write, target)
+    return Alignment(tuple(names), batch.names, write.key, tuple(changes))
+
+
+def _required(db: Connection, write: TableWrite, target: TableSchema) -> list[str]:
+    """Hold the batch to what is declared `not null`, and return what sets it on a target that lacks it."""
+    changes = []
+    for name, spec in write.columns.items():
+        if spec.nullable:
+            continue
+        counted = f"SELECT count(*) FROM {write.staged.relation} WHERE {quote(name)} IS NULL"
+        if nulls := db.execute(counted, write.staged.parameters)[0][0]:
+            raise StepError(
+                f"column {name!r} of the batch for {write.target} is declared not null, and {nulls} rows hold NULL",
+                hint="mend the source, filter the rows, or drop `not null` from columns",
+                code="SF712",
+            )
+        known = target.get(name)
+        if known is not None and known.nullable is not False:
+            changes.append(f"ALTER {quote(known.name)} SET NOT NULL")
+    return changes
+
+
+def _is_empty(db: Connection, query: str) -> bool:
+    """Tell whether a column holds no value at all, so that nothing speaks for its type."""
+    return bool(db.execute(f"SELECT count(COLUMNS(*)) FROM ({query})")[0][0] == 0)
 
 
 def _fits(db: Connection, write: TableWrite, column: Column, known: Column) -> bool:

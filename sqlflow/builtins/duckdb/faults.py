@@ -46,6 +46,9 @@ def fault(error: Exception) -> SQLFlowError:
             pid=pid,
             hint=f"wait for it to end, or stop it (kill {pid}); DuckDB lets one process write a file at a time",
         )
+    if isinstance(error, duckdb.TransactionException) and re.search(r"constraint|duplicate key", text, re.IGNORECASE):
+        first = message.split("\n", 1)[0]
+        return StepError(first, hint="the target keeps its old rows; mend the rows or the constraint", code="SF712")
     if isinstance(error, duckdb.TransactionException):
         return TransientError(f"another step changed the same rows: {message}", code="SF715")
     if isinstance(error, duckdb.OutOfMemoryException):
@@ -115,7 +118,9 @@ def _named(error: Exception, message: str) -> StepError:
         return StepError(message, hint="cast it in the SQL, or declare the type under columns", code="SF710")
     if isinstance(error, (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException)):
         first = message.split("\n", 1)[0]
-        return StepError(first + _excerpt(message), hint="check the SQL of the step", code="SF709")
+        suggestion = _SUGGESTION.search(message)
+        hint = f"did you mean {suggestion[1]!r}?" if suggestion else "check the SQL of the step"
+        return StepError(first + _excerpt(message), hint=hint, code="SF709")
     return StepError(message, code="SF710")
 
 

@@ -20,7 +20,7 @@ from sqlflow.sdk import (
     split_name,
 )
 
-from .aligning import Alignment, align
+from .aligning import BATCH, TARGET, Alignment, align
 from .connection import Connection
 from .keys import check_keys, deduplicated
 from .warehouse import STAGE_PREFIX, Entry, beside, quoted
@@ -46,6 +46,8 @@ class Publication:
 
     run: Callable[[Connection], Done]
     indexes: tuple[tuple[str, str], ...] = ()
+    makes: bool = False
+    """Whether the target comes into being by it, or is replaced whole."""
 
 
 def read_only(rows: int | None) -> RowCounts:
@@ -60,7 +62,7 @@ def prepare(db: Connection, write: TableWrite | ViewWrite | ScriptWrite) -> Publ
     entry = db.warehouse.entry(write.target)
     if isinstance(write, ViewWrite):
         _refuse_foreign(db, write.target, entry, adopt=write.adopt)
-        return Publication(lambda db: _view(db, write, entry))
+        return Publication(lambda db: _view(db, write, entry), makes=True)
     indexes = entry.indexes if entry else ()
     if entry is not None and entry.kind == "view" and write.mode != "replace":
         raise StepError(
@@ -70,11 +72,11 @@ def prepare(db: Connection, write: TableWrite | ViewWrite | ScriptWrite) -> Publ
         )
     if write.mode == "replace":
         _refuse_foreign(db, write.target, entry, adopt=write.adopt)
-        return Publication(lambda db: _replace(db, write, entry), indexes)
+        return Publication(lambda db: _replace(db, write, entry), indexes, makes=True)
     if write.key:
         check_keys(db, write)
     if entry is None:
-        return Publication(lambda db: _replace(db, write, None))
+        return Publication(lambda db: _replace(db, write, None), makes=True)
     alignment = align(db, write)
     modes = {"append": _append, "merge": _merge, "delete_insert": _delete_insert}
     return Publication(lambda db: modes[write.mode](db, write, alignment), indexes)
@@ -111,7 +113,8 @@ def _replace(db: Connection, write: TableWrite, entry: Entry | None) -> Done:
             _require(db, write.target, column)
     for _, statement in entry.indexes if entry else ():
         db.execute(statement)
-    return Done(RowCounts(read=rows, inserted=rows, updated=0, deleted=None))
+    read = staged.rows if staged.rows is not None else rows
+    return Done(RowCounts(read=read, inserted=rows, updated=0, deleted=None))
 
 
 def _require(db: Connection, target: str, column: str) -> None:
@@ -140,19 +143,14 @@ def _append(db: Connection, write: TableWrite, alignment: Alignment) -> Done:
     alignment.apply(db, write.target)
     if write.key:
         target = quoted(write.target)
-        known = f"EXISTS (SELECT 1 FROM {target} t WHERE {key_match(write.key, 't', 's')})"
-        differing = alignment.difference("s", "t")
-        changed = (
-            db.execute(
-                f"SELECT count(*) FROM {batch} s JOIN {target} t ON {key_match(write.key, 't', 's')} WHERE {differing}"
-            )[0][0]
-            if differing
-            else 0
-        )
-        if changed:
-            told = f"{changed} rows have a key that is in {write.target} already but other values"
-            warnings = (f"{told}; append keeps the old ones. Write mode: merge to update them",)
-        batch = f"(SELECT s.* FROM {batch} s WHERE NOT {known})"
+        match = key_match(write.key, TARGET, BATCH)
+        if differing := alignment.difference():
+            joined = f"{batch} {BATCH} JOIN {target} {TARGET} ON {match}"
+            changed = db.execute(f"SELECT count(*) FROM {joined} WHERE {differing}")[0][0]
+            if changed:
+                told = f"{changed} rows have a key that is in {write.target} already but other values"
+                warnings = (f"{told}; append keeps the old ones. Write mode: merge to update them",)
+        batch = _unmatched(batch, target, match)
     inserted = _insert(db, write.target, batch, alignment, staged.parameters)
     read = staged.rows if staged.rows is not None else inserted
     return Done(RowCounts(read=read, inserted=inserted, updated=0, deleted=0), warnings)
@@ -163,34 +161,45 @@ def _merge(db: Connection, write: TableWrite, alignment: Alignment) -> Done:
     target = quoted(write.target)
     alignment.apply(db, write.target)
     batch = f"({deduplicated(write)})" if write.on_duplicate != "error" else write.staged.relation
-    match = key_match(write.key, "t", "s")
-    differing = alignment.difference("s", "t")
-    updated = 0
-    if differing:
-        carried = [c for c in alignment.target_names if c.lower() not in alignment.batch_names]
-        if carried:  # columns that this batch never brings keep the values that matched rows have
-            extra = ", " + columns_list(carried, prefix="t.")
-            db.execute(
-                f"CREATE OR REPLACE TEMP TABLE sqlflow_merge AS SELECT s.*{extra} "
-                f"FROM {batch} s JOIN {target} t ON {match} WHERE {differing}"
-            )
-            updated = _count(db, f"DELETE FROM {target} t USING sqlflow_merge s WHERE {match}")
-            _insert(db, write.target, "sqlflow_merge", alignment, {}, carried)
-            db.execute("DROP TABLE sqlflow_merge")
-        else:
-            updated = _count(db, f"DELETE FROM {target} t USING {batch} s WHERE {match} AND ({differing})")
-    fresh = f"(SELECT s.* FROM {batch} s WHERE NOT EXISTS (SELECT 1 FROM {target} t WHERE {match}))"
+    match = key_match(write.key, TARGET, BATCH)
+    fresh = _unmatched(batch, target, match)
+    differing = alignment.difference()
+    if not differing:  # nothing but keys: there is nothing to update
+        inserted = _insert(db, write.target, fresh, alignment, {})
+        return Done(RowCounts(read=write.staged.rows, inserted=inserted, updated=0, deleted=0))
+    carried = alignment.carried
+    if carried:  # columns that this batch never brings keep the values that matched rows have
+        values = ", ".join(f"any_value({TARGET}.{quote(c)}) AS {quote(c)}" for c in carried)
+        brought = columns_list(alignment.insert_names, prefix=f"{BATCH}.")
+        db.execute(
+            f"CREATE OR REPLACE TEMP TABLE sqlflow_merge AS SELECT {brought}, {values} "
+            f"FROM {batch} {BATCH} JOIN {target} {TARGET} ON {match} WHERE {differing} GROUP BY {brought}"
+        )
+        _count(db, f"DELETE FROM {target} {TARGET} USING sqlflow_merge {BATCH} WHERE {match}")
+        updated = _insert(db, write.target, "sqlflow_merge", alignment, {}, carried)
+        db.execute("DROP TABLE sqlflow_merge")
+        inserted = _insert(db, write.target, fresh, alignment, {})
+        return Done(RowCounts(read=write.staged.rows, inserted=inserted, updated=updated, deleted=0))
+    matched = f"SELECT count(*) FROM {batch} {BATCH} WHERE EXISTS (SELECT 1 FROM {target} {TARGET} WHERE {match})"
+    known = db.execute(matched)[0][0]
+    deleted = _count(db, f"DELETE FROM {target} {TARGET} USING {batch} {BATCH} WHERE {match} AND ({differing})")
     written = _insert(db, write.target, fresh, alignment, {})
-    carried_over = differing and any(c.lower() not in alignment.batch_names for c in alignment.target_names)
-    inserted = written if carried_over else written - updated
-    return Done(RowCounts(read=write.staged.rows, inserted=inserted, updated=updated, deleted=0))
+    new = (db.execute(f"SELECT count(*) FROM {batch}")[0][0] - known) if deleted else written
+    return Done(RowCounts(read=write.staged.rows, inserted=new, updated=written - new, deleted=0))
+
+
+def _unmatched(batch: str, target: str, match: str) -> str:
+    """Return the rows of a batch whose key is not in the target."""
+    known = f"EXISTS (SELECT 1 FROM {target} {TARGET} WHERE {match})"
+    return f"(SELECT {BATCH}.* FROM {batch} {BATCH} WHERE NOT {known})"
 
 
 def _delete_insert(db: Connection, write: TableWrite, alignment: Alignment) -> Done:
     target = quoted(write.target)
     alignment.apply(db, write.target)
     keys = f"(SELECT DISTINCT {columns_list(write.key)} FROM {write.staged.relation})"
-    deleted = _count(db, f"DELETE FROM {target} t USING {keys} s WHERE {key_match(write.key, 't', 's')}")
+    match = key_match(write.key, TARGET, BATCH)
+    deleted = _count(db, f"DELETE FROM {target} {TARGET} USING {keys} {BATCH} WHERE {match}")
     inserted = _insert(db, write.target, write.staged.relation, alignment, {})
     return Done(RowCounts(read=write.staged.rows, inserted=inserted, updated=0, deleted=deleted))
 

@@ -26,11 +26,11 @@ from sqlflow.sdk import (
     refuse_failed,
 )
 
-from . import checking, publishing, staging
+from . import checking, ledger, publishing, staging
 from .connection import Connection
 from .faults import translated
 from .outflow import DuckDbRows
-from .warehouse import ALIAS, STATE, Entry, Warehouse, append_commit, quoted, verify_commit
+from .warehouse import ALIAS, Entry, Warehouse, quoted
 
 
 class DuckDbSession:
@@ -114,15 +114,14 @@ class DuckDbSession:
             if commit.checks and commit.target:
                 checks = checking.run(self.db, quoted(commit.target), commit.checks)
                 refuse_failed(checks, kept=f"{commit.target} keeps its old rows")
-            append_commit(self.db.raw, commit.token, commit.target, done.total)
-        with translated():
-            verify_commit(self.db.raw, commit.token)
+            ledger.append(self.db, commit.token, commit.target, done.total, made=bool(plan and plan.makes))
+        ledger.verify(self.db, commit.token)
         self.commits += (commit.target,)
         if isinstance(write, ScriptWrite):
             self.warehouse.forget()
         elif write is not None and plan is not None:
             kind: Literal["table", "view"] = "view" if isinstance(write, ViewWrite) else "table"
-            self.warehouse.note(write.target, Entry(kind, plan.indexes))
+            self.warehouse.note(write.target, Entry(kind, plan.indexes), made=plan.makes)
         made = commit.target if isinstance(write, (TableWrite, ViewWrite)) else None
         schema = self.db.types_of(quoted(made)) if made else None
         return Published(done.rows, schema, checks, done.warnings)
@@ -147,8 +146,7 @@ class DuckDbSession:
 
     def committed(self, run: str) -> frozenset[str]:
         """Return the steps of a run that the ledger holds."""
-        rows = self.db.execute(f"SELECT DISTINCT step FROM {STATE}.commits WHERE run_id = $run", {"run": run})
-        return frozenset(row[0] for row in rows)
+        return ledger.steps_of(self.db, run)
 
     def interrupt(self) -> None:
         """Stop the running statement."""

@@ -6,6 +6,7 @@ it is published. Any other batch goes to a temporary table, which ends with the 
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -61,7 +62,9 @@ def _from_arrow(db: Connection, source: ArrowStream, batch: Batch) -> Staged:
 
 
 def _make_table(db: Connection, relation: str, parameters: Mapping[str, Any], batch: Batch) -> Staged:
-    name = f"{STAGE_PREFIX}{batch.token.step}_{batch.token.attempt}"
+    # ids may differ in case only, which names of tables do not
+    mark = f"{zlib.crc32(batch.token.step.encode()):08x}"
+    name = f"{STAGE_PREFIX}{batch.token.step}_{batch.token.attempt}_{mark}"
     table = None
     if batch.mode == "replace":
         table = beside(batch.target, name)

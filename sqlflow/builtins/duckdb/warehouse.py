@@ -10,12 +10,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from sqlflow.sdk import StepError, Token, fold_name, join_name, literal, quote, split_name
+from sqlflow.sdk import CATALOG, fold_name, join_name, literal, quote, split_name
 
 from .faults import translated
 
 #: A schema may be named like a file; under a fixed, unlikely name of the database neither is ambiguous.
-ALIAS = "sqlflow_warehouse"
+ALIAS = CATALOG
 STATE = "_sqlflow"
 STAGE_PREFIX = "__sqlflow_stage_"
 
@@ -50,12 +50,12 @@ class Warehouse:
                 self._entries = _read_entries(self.root.cursor())
             return self._entries
 
-    def note(self, table: str, entry: Entry) -> None:
-        """Record what a commit has made of a table, and that it is ours."""
+    def note(self, table: str, entry: Entry, *, made: bool) -> None:
+        """Record what a commit has made of a table; one that it created is ours."""
         entries = self.entries()
         with self.lock:
             entries[key(table)] = entry
-            if self._owned is not None:
+            if made and self._owned is not None:
                 self._owned.add(key(table))
 
     def forget(self) -> None:
@@ -80,7 +80,8 @@ class Warehouse:
                 cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {quote(schema)}")
             cursor.execute(
                 f"CREATE TABLE IF NOT EXISTS {quote(STATE)}.commits (run_id VARCHAR NOT NULL, step VARCHAR NOT NULL, "
-                "target VARCHAR, attempt INTEGER NOT NULL, rows BIGINT, committed_at TIMESTAMPTZ NOT NULL)"
+                "target VARCHAR, attempt INTEGER NOT NULL, rows BIGINT, made BOOLEAN NOT NULL, "
+                "committed_at TIMESTAMPTZ NOT NULL)"
             )
             for name in [n for n in self.entries() if split_name(n)[-1].startswith(STAGE_PREFIX)]:
                 cursor.execute(f"DROP TABLE IF EXISTS {quoted(name)}")
@@ -90,8 +91,7 @@ class Warehouse:
 
 def key(table: str) -> str:
     """Return the folded name of a table, without the database's own name."""
-    parts = split_name(table)
-    return fold_name(join_name(parts[1:] if parts[0].lower() == ALIAS else parts))
+    return fold_name(table)
 
 
 def quoted(table: str) -> str:
@@ -104,29 +104,6 @@ def beside(table: str, name: str) -> str:
     """Return a name in the schema of a table."""
     parts = split_name(table)
     return join_name((parts[-2] if len(parts) > 1 else "main", name))
-
-
-def append_commit(cursor: Any, token: Token, target: str | None, rows: int | None) -> None:
-    """Write the ledger's line, inside the transaction whose fate it tells."""
-    cursor.execute(
-        f"INSERT INTO {STATE}.commits VALUES (?, ?, ?, ?, ?, now())",
-        [token.run, token.step, target and key(target), token.attempt, rows],
-    )
-
-
-def verify_commit(cursor: Any, token: Token) -> None:
-    """Make sure that the commit is there: DuckDB's COMMIT succeeds on an aborted transaction while rolling back."""
-    found = cursor.execute(
-        f"SELECT 1 FROM {STATE}.commits WHERE run_id = ? AND step = ? AND attempt = ?",
-        [token.run, token.step, token.attempt],
-    ).fetchall()
-    if len(found) != 1:
-        raise StepError(
-            f"the commit of step {token.step!r} is not in the ledger ({len(found)} lines)",
-            hint="nothing was committed; run the pipeline again",
-            code="SF717",
-            kind="internal",
-        )
 
 
 def _read_entries(cursor: Any) -> dict[str, Entry]:
@@ -155,7 +132,7 @@ def _read_owned(cursor: Any) -> set[str]:
     import duckdb
 
     try:
-        rows = cursor.execute(f"SELECT DISTINCT target FROM {quote(ALIAS)}.{STATE}.commits").fetchall()
+        rows = cursor.execute(f"SELECT DISTINCT target FROM {quote(ALIAS)}.{STATE}.commits WHERE made").fetchall()
     except duckdb.CatalogException:  # a database that SQLFlow has never written
         rows = []
     cursor.close()

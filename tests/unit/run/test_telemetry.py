@@ -41,7 +41,7 @@ def spans(text):
 
 
 def test_spans_form_a_tree(tmp_path):
-    """Run, step, attempt and what the session does hang below each other; counts and errors are on them, secrets not."""
+    """Run, step, attempt and the work of the session hang below each other; with counts and errors, without secrets."""
     found = spans(run(tmp_path, OTEL_TRACES_EXPORTER="console").stderr)
     parents = {name: span["parent_id"] for name, span in found.items()}
     ids = {span["context"]["span_id"]: name for name, span in found.items()}
