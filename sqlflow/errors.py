@@ -45,11 +45,22 @@ class SQLFlowError(Exception):
 class DocumentError(SQLFlowError):
     """The document cannot run. `problems` holds every one that was found, in file order."""
 
-    exit_code = 2
+    exit_code: ClassVar[int] = 2
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems: tuple[Problem, ...] = tuple(problems)
         super().__init__("\n".join(_lines(self.problems)))
+
+    @property
+    def exit_status(self) -> int:
+        """3 when a plugin that the document needs is broken, else 2."""
+        return exit_status(self.problems)
+
+
+def exit_status(problems: Iterable[Problem]) -> int:
+    """Return the exit code that problems ask for: 3 for a broken plugin, 2 for any other error, 0 for none."""
+    errors = {p.code for p in problems if p.severity == "error"}
+    return 3 if errors & {"SF601", "SF602"} else 2 if errors else 0
 
 
 class PluginError(SQLFlowError):

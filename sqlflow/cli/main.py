@@ -35,7 +35,7 @@ def _run(arguments: list[str]) -> int:
         from sqlflow.cli.render import show_error
 
         show_error(error)
-        return error.exit_code
+        return getattr(error, "exit_status", error.exit_code)
     except Exception as error:
         if hasattr(error, "show") and hasattr(error, "exit_code"):  # a usage error: unknown verb, missing argument
             error.show()

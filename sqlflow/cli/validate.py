@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from sqlflow.errors import exit_status
 from sqlflow.problem import Problem
 
 from .options import Output, OutputOption, ProfileOption, VarOption, variables
@@ -44,12 +45,12 @@ def run(
     unchecked = sum(p.severity == "unchecked" for p in problems)
     if output is Output.json:
         show_json({"files": [str(f) for f in files], "problems": [problem_data(p) for p in problems]})
-        return 2 if errors else 0
+        return exit_status(problems)
     show_problems(problems, sys.stdout)
     checked = plural(len(files), "document")
     verdict = plural(errors, "problem") if errors else ("valid" if files else "nothing to validate")
     print(f"{checked}: {verdict}" + (f", {unchecked} unchecked" if unchecked else ""))
-    return 2 if errors else 0
+    return exit_status(problems)
 
 
 def collect(names: list[str]) -> tuple[list[Path], list[Problem]]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlflow.problem import Problem
-from sqlflow.registry import Catalog, Unknown
+from sqlflow.registry import Catalog
 from sqlflow.sdk import SQL_ROLES, BoundEndpoint, BoundStatement, Role, StepInput, StepType, roles, values_at
 from sqlflow.spec import Defaults, Diagnosis, Envelope, Mapping, Scalar, find, validate
 
@@ -19,7 +19,7 @@ from .checks import bind_checks
 from .conditions import bind_condition
 from .endpoints import Connections, bind_endpoint, only, without
 from .expansion import Instance
-from .guests import guarded
+from .guests import guarded, looked_up
 from .model import PlannedStep
 from .sqlfields import Binder, SqlField, read_sql_file
 
@@ -44,11 +44,7 @@ class StepBinder:
         named = node.values.get("type")
         if not isinstance(named, Scalar) or not isinstance(named.value, str):
             return None
-        try:
-            return self.catalog.step_type(named.value)()
-        except Unknown as error:
-            self.diagnosis.add("SF310", str(error).replace("step type", "step type", 1), named, error.hint)
-        return None
+        return looked_up(self.diagnosis, named, "SF310", self.catalog.step_type, named.value)
 
     def bind(self, instance: Instance) -> PlannedStep | None:
         """Return the step ready to run, or None when it cannot be."""

@@ -6,12 +6,14 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from sqlflow.errors import PluginError
 from sqlflow.problem import did_you_mean
 from sqlflow.registry import Catalog, Unknown
 from sqlflow.sdk import Check, CheckKind, CheckScope, Role, roles, values_at
 from sqlflow.spec import CheckOptions, Mapping, Node, Scalar, Sequence, find, to_data, validate
 
 from .endpoints import only
+from .guests import looked_up
 from .sqlfields import Binder, SqlField
 
 COMMON = frozenset(CheckOptions.model_fields)
@@ -89,6 +91,8 @@ def _kind(node: Node, what: str, catalog: Catalog, binder: Binder) -> CheckKind 
             catalog.check(keys[0])
         except Unknown as error:
             diagnosis.add("SF320", str(error), node.keys[keys[0]], did_you_mean(keys[0], known, noun="check"))
+        except PluginError as error:
+            diagnosis.add(error.code or "SF601", error.message, node.keys[keys[0]], error.hint)
         return None
     for extra in (key for key in keys if key != named[0]):
         if extra in named:
@@ -97,7 +101,7 @@ def _kind(node: Node, what: str, catalog: Catalog, binder: Binder) -> CheckKind 
             message, hint = f"unknown key {extra!r} beside check {named[0]!r}", did_you_mean(extra, known, noun="key")
         diagnosis.add("SF201", message, node.keys[extra], hint)
         return None
-    return catalog.check(named[0])()
+    return looked_up(diagnosis, node.keys[named[0]], "SF320", catalog.check, named[0])
 
 
 def _parts(kind: CheckKind, config: Any, body: Node) -> tuple[set[str], list[tuple[Role, str | None, Node]]]:

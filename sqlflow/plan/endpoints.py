@@ -9,11 +9,11 @@ from typing import Any
 
 from sqlflow.problem import Problem, did_you_mean
 from sqlflow.project import ActiveProfile, Workspace
-from sqlflow.registry import Catalog, Unknown
+from sqlflow.registry import Catalog
 from sqlflow.sdk import BoundEndpoint, ConfigModel, Connector, Role
 from sqlflow.spec import Connection, Diagnosis, Document, Mapping, Node, Pipeline, Scalar, interpolate, validate
 
-from .guests import guarded
+from .guests import guarded, looked_up
 from .variables import Scope
 
 
@@ -87,11 +87,7 @@ def find_connector(catalog: Catalog, node: Node, diagnosis: Diagnosis) -> Connec
     """Return the connector that a node names, or note that there is none."""
     if not isinstance(node, Scalar) or not isinstance(node.value, str):
         return None
-    try:
-        return catalog.connector(node.value)()
-    except Unknown as error:
-        diagnosis.add("SF311", str(error), node, error.hint)
-    return None
+    return looked_up(diagnosis, node, "SF311", catalog.connector, node.value)
 
 
 def bind_endpoint(

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from sqlflow.project import ActiveProfile
-from sqlflow.registry import Catalog, Unknown
+from sqlflow.registry import Catalog
 from sqlflow.sdk import ConfigModel
 from sqlflow.spec import Diagnosis, Mapping, Scalar, validate
 
 from .endpoints import without
+from .guests import looked_up
 from .model import EnginePlan
 from .variables import Scope
 
@@ -45,10 +46,9 @@ def _configured(
         diagnosis.add("SF203", f"type of the {key} must be text", named, f"write type: {default}")
         return None
     name = named.text if named is not None else default
-    try:
-        found = (catalog.engine(name) if key == "engine" else catalog.storage(name))()
-    except Unknown as error:
-        diagnosis.add("SF314", str(error), named, error.hint)
+    look_up: Any = catalog.engine if key == "engine" else catalog.storage
+    found = looked_up(diagnosis, named, "SF314", look_up, name)
+    if found is None:
         return None
     what = f"{key} of profile {profile.name!r}"
     config = validate(found.Config, without(node, {"type"}), diagnosis, what=what, lookup=scope)

@@ -1,4 +1,4 @@
-"""Calling a guest while planning: whatever it raises is told as its own fault, with its file and line."""
+"""Finding a guest and calling it while planning: what goes wrong is told as its own fault, at its place."""
 
 from __future__ import annotations
 
@@ -6,9 +6,24 @@ import traceback
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from sqlflow.errors import PluginBroken, SQLFlowError
+from sqlflow.errors import PluginBroken, PluginError, SQLFlowError
+from sqlflow.registry import Unknown
+from sqlflow.spec import Diagnosis, Node
 
 T = TypeVar("T")
+
+
+def looked_up(
+    diagnosis: Diagnosis, place: Node | None, code: str, look_up: Callable[[str], type[T]], name: str
+) -> T | None:
+    """Return a guest by name, or note that nobody brings it, or that whoever may bring it is broken."""
+    try:
+        return look_up(name)()
+    except Unknown as error:
+        diagnosis.add(code, str(error), place, error.hint)
+    except PluginError as error:
+        diagnosis.add(error.code or "SF601", error.message, place, error.hint)
+    return None
 
 
 def guarded(guest: Any, call: Callable[[], T]) -> T:

@@ -125,11 +125,13 @@ class Binder:
             line = source.lines[node.line]
             rest = line[node.column + len(node.text) :]
             if rest.lstrip().startswith("#") and node.text == line[node.column :][: len(node.text)]:
+                head = line[: node.column].strip()
+                deep = " " * (2 + len(head) - len(head.lstrip("- ")))
                 self.diagnosis.add(
                     "SF107",
                     "YAML ends this text at ' #', which starts a comment",
                     node,
-                    f"write it as a block:\n{line[: node.column].strip(' -')} |\n  {line[node.column :].strip()}",
+                    f"write it as a block:\n{head} |\n{deep}{line[node.column :].strip()}",
                 )
                 return
         self.diagnosis.add("SF401", f"SQL: {error.message}", piece.mark(error.offset), "the SQL is DuckDB's dialect")

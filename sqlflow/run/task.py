@@ -200,8 +200,11 @@ class Task:
                     hint="raise timeout, or make the step smaller",
                 )
             )
-        else:
+        elif self.stop.is_set():
             self.record.status, self.record.reason = "cancelled", "the run was stopped"
+        else:
+            told = "the query was interrupted from outside the run, and rolled back"
+            self._fail(StepError(told, code="SF704", kind="internal", hint="run the pipeline again"))
 
     def _waiting(self, attempt: int, delay: float, error: str) -> None:
         self.bus.send(StepRetried, step=self.step.id, attempt=attempt, delay_s=delay, error=error)

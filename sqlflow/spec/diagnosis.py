@@ -12,14 +12,13 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from sqlflow.problem import Mark, Problem, closest, did_you_mean
+from sqlflow.problem import Mark, Problem, closest
 from sqlflow.sdk import SQL_ROLES, Role, role_of
 
 from .interpolation import BadExpression, Expression, Lookup, Resolved, expressions, fill, is_interpolated
-from .model import NAME_PATTERN
-from .node import Mapping, Node, Path_, Scalar, Sequence, Source, find
+from .node import Mapping, Node, Path_, Scalar, Sequence, Source
 from .text import resolve
-from .variable import VARIABLE_PATTERN
+from .wording import complaint, describe
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -167,7 +166,7 @@ def validate(
     only for guessing what a misspelt key was meant to be.
     """
     if not isinstance(node, Mapping) and data is None:
-        diagnosis.add("SF203", f"{what} must be a mapping of keys, found {_describe(node)}", node, "write key: value")
+        diagnosis.add("SF203", f"{what} must be a mapping of keys, found {describe(node)}", node, "write key: value")
         return None
     filled = data or interpolate(node, lookup, diagnosis, lambda path: role_of(model, path))
     built, errors = _build(model, filled.data)
@@ -185,7 +184,7 @@ def validate(
             continue
         if any(path[: len(unknown)] == unknown for unknown in filled.unknown):
             continue
-        _note(error, path, node, diagnosis, what=what, known=known, model=model)
+        diagnosis.add(*complaint(error, path, node, what=what, known=known, model=model))
     return built
 
 
@@ -211,115 +210,3 @@ def _read_texts(filled: Filled, errors: list[Any]) -> Any:
             holder[path[-1]] = resolve(holder[path[-1]])
             changed = True
     return filled.data if changed else None
-
-
-def _written(node: Node) -> str:
-    return repr(node.text) if isinstance(node, Scalar) else _describe(node)
-
-
-def _describe(node: Node) -> str:
-    if isinstance(node, Mapping):
-        return "a mapping"
-    if isinstance(node, Sequence):
-        return "a list"
-    names = {type(None): "nothing", bool: "true or false", int: "a number", float: "a number"}
-    kind = names.get(type(node.value), "text")
-    return kind if node.value is None else f"{kind} {node.text.strip()[:40]!r}"
-
-
-_EXPECTED = {
-    "string_type": "text", "int_type": "a whole number", "float_type": "a number", "bool_type": "true or false",
-    "list_type": "a list", "dict_type": "a mapping", "model_type": "a mapping", "int_from_float": "a whole number",
-    "bool_parsing": "true or false", "int_parsing": "a whole number", "float_parsing": "a number",
-    "date_parsing": "a date such as 2024-01-31", "date_from_datetime_parsing": "a date such as 2024-01-31",
-    "date_type": "a date such as 2024-01-31", "datetime_parsing": "a timestamp such as 2024-01-31T12:00:00",
-    "datetime_from_date_parsing": "a timestamp such as 2024-01-31T12:00:00",
-    "datetime_type": "a timestamp such as 2024-01-31T12:00:00",
-    "model_attributes_type": "a mapping", "tuple_type": "a list",
-}  # fmt: skip
-
-
-def _note(
-    error: Any,
-    path: Path_,
-    root: Node,
-    diagnosis: Diagnosis,
-    *,
-    what: str,
-    known: set[str],
-    model: type[BaseModel],
-) -> None:
-    kind = error["type"]
-    node, key = find(root, path)
-    shown = ".".join(str(part) for part in path if isinstance(part, str) and "[" not in part)
-    if kind == "extra_forbidden":
-        name = str(path[-1])
-        names = known if len(path) == 1 else _keys_at(model, path[:-1])
-        where = what if len(path) == 1 else f"{shown.rpartition('.')[0]} of {what}"
-        diagnosis.add("SF201", f"unknown key {name!r} in {where}", key or node, did_you_mean(name, names, noun="key"))
-    elif kind == "missing":
-        holder, holder_key = find(root, path[:-1])
-        where = what if len(path) == 1 else f"{'.'.join(map(str, path[:-1]))} of {what}"
-        place = holder_key if holder_key is not None and not isinstance(holder, Mapping) else holder
-        diagnosis.add("SF202", f"missing key {path[-1]!r} in {where}", place, f"add {path[-1]}: ...")
-    elif kind in ("literal_error", "enum"):
-        choices = [c.strip("' ") for c in str(error["ctx"]["expected"]).replace(" or ", ", ").split(", ")]
-        if path and path[-1] == "version":
-            diagnosis.add(
-                "SF204",
-                f"version {_written(node)} is not one that this SQLFlow reads",
-                node,
-                "write version: 1",
-            )
-            return
-        diagnosis.add("SF203", f"{shown} of {what} cannot be {_describe(node)}", node, _choice_hint(node, choices))
-    elif expected := _EXPECTED.get(kind):
-        numeric = isinstance(node, Scalar) and node.style in ("'", '"') and not isinstance(resolve(node.text), str)
-        quoted = " (what stands in quotes is text)" if numeric else ""
-        diagnosis.add(
-            "SF203", f"{shown or what} must be {expected}, found {_describe(node)}{quoted}", node, f"write {expected}"
-        )
-    elif kind in ("too_short", "string_too_short"):
-        diagnosis.add(
-            "SF203", f"{shown or what} of {what} is empty" if shown else f"{what} is empty", node, "write at least one"
-        )
-    else:
-        message = str(error["msg"]).removeprefix("Value error, ").removeprefix("Assertion failed, ")
-        place = key if key is not None and "Extra" in message else node
-        subject = f"{shown} of {what}" if shown else what
-        diagnosis.add("SF203", f"{subject}: {message[0].lower()}{message[1:]}", place, _pattern_hint(error))
-
-
-def _choice_hint(node: Node, choices: list[str]) -> str:
-    written = node.text if isinstance(node, Scalar) else ""
-    hint = did_you_mean(written, choices, noun="choice")
-    return f"one of: {', '.join(choices)}" if hint.startswith("known") else hint
-
-
-def _pattern_hint(error: Any) -> str | None:
-    pattern = error.get("ctx", {}).get("pattern")
-    if pattern in (NAME_PATTERN, VARIABLE_PATTERN):
-        return "names are letters, digits and _ (step and connection names may have -), and do not start with a digit"
-    return None
-
-
-def _keys_at(model: type[BaseModel], path: Path_) -> set[str]:
-    """Return the keys that a nested model knows."""
-    from typing import get_args
-
-    current: Any = model
-    for part in path:
-        if isinstance(part, int):
-            continue
-        fields = getattr(current, "model_fields", {})
-        if part not in fields:
-            return set()
-        current = fields[part].annotation
-        stack = [current]
-        while stack:
-            candidate = stack.pop()
-            if isinstance(candidate, type) and issubclass(candidate, BaseModel):
-                current = candidate
-                break
-            stack.extend(get_args(candidate))
-    return set(getattr(current, "model_fields", {}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -71,7 +72,9 @@ class Source:
 
     def within(self, node: Scalar, offset: int) -> Mark:
         """Return the place of a character inside a scalar's value, as it stands in the file."""
-        if node.style in ("|", ">"):
+        if node.style != "|" and self._rewritten(node):
+            return self._same_word(node, offset)
+        if node.style == "|":
             before = node.text[:offset]
             row = before.count("\n")
             first = next((i for i in range(node.line + 1, len(self.lines)) if self.lines[i].strip()), node.line + 1)
@@ -79,6 +82,24 @@ class Source:
             indent -= len(node.text.lstrip("\n")) - len(node.text.lstrip("\n").lstrip(" "))
             return self.mark(node.line + 1 + row, max(indent, 0) + offset - (before.rfind("\n") + 1))
         return self.mark(node.line, node.column + offset + (1 if node.style else 0))
+
+    def _rewritten(self, node: Scalar) -> bool:
+        """Tell whether a value stands otherwise in the file: folded over lines, or with escapes."""
+        start = node.column + (1 if node.style else 0)
+        return not self.lines[node.line][start:].startswith(node.text) if node.line < len(self.lines) else False
+
+    def _same_word(self, node: Scalar, offset: int) -> Mark:
+        """Find the word at an offset by counting how often it came before; folding and escapes leave words alone."""
+        found = re.compile(r"\w+|\S").search(node.text, offset)
+        word = found[0] if found else ""
+        earlier = len(re.findall(re.escape(word), node.text[: found.start()])) if found and word else 0
+        rest = [self.lines[node.line][node.column :], *self.lines[node.line + 1 :]]
+        for row, line in enumerate(rest if word else ()):
+            for match in re.finditer(re.escape(word), line):
+                if earlier == 0:
+                    return self.mark(node.line + row, match.start() + (node.column if row == 0 else 0))
+                earlier -= 1
+        return self.mark(node.line, node.column)
 
 
 def to_data(node: Node) -> Any:

@@ -253,11 +253,12 @@ def _syntax_problem(source: Source, error: MarkedYAMLError) -> Problem:
         value = found["value"].strip()
         why = "starts with a quote" if value[0] in "'\"" else "holds ': '"
         head = found["head"].strip()
+        deep = " " * (2 + len(head) - len(head.lstrip("- ")))
         return Problem(
             "SF107",
             f"YAML cannot read this text as it stands: it {why}",
             source.mark(line, len(found["head"])),
-            f"write it as a block:\n{head} |\n  {value}",
+            f"write it as a block:\n{head} |\n{deep}{value}",
         )
     if "\t" in shown[: column + 1]:
         return Problem("SF108", "a tab in the indentation", source.mark(line, shown.index("\t")), "indent with spaces")

@@ -25,6 +25,9 @@ from .connection import Connection
 from .keys import check_keys, deduplicated
 from .warehouse import STAGE_PREFIX, Entry, beside, quoted
 
+MET = "temp.sqlflow_met"
+"""Temporary table of the rows that a merge found in its target."""
+
 
 @dataclass(frozen=True)
 class Done:
@@ -157,35 +160,34 @@ def _append(db: Connection, write: TableWrite, alignment: Alignment) -> Done:
 
 
 def _merge(db: Connection, write: TableWrite, alignment: Alignment) -> Done:
-    """Delete the matched rows that differ, insert them anew with the new ones; equal rows are not touched."""
-    target = quoted(write.target)
+    """Replace the matched rows that differ and insert the new ones; equal rows are not touched.
+
+    The target is joined once: what was met, and whether it differs, is kept with its row id, and everything else
+    works on that. A key that the target holds more than once becomes one row; the others count as deleted.
+    """
+    target, names = quoted(write.target), alignment.insert_names
     alignment.apply(db, write.target)
     batch = f"({deduplicated(write)})" if write.on_duplicate != "error" else write.staged.relation
-    match = key_match(write.key, TARGET, BATCH)
-    fresh = _unmatched(batch, target, match)
-    differing = alignment.difference()
-    if not differing:  # nothing but keys: there is nothing to update
-        inserted = _insert(db, write.target, fresh, alignment, {})
-        return Done(RowCounts(read=write.staged.rows, inserted=inserted, updated=0, deleted=0))
-    carried = alignment.carried
-    if carried:  # columns that this batch never brings keep the values that matched rows have
-        values = ", ".join(f"any_value({TARGET}.{quote(c)}) AS {quote(c)}" for c in carried)
-        brought = columns_list(alignment.insert_names, prefix=f"{BATCH}.")
-        db.execute(
-            f"CREATE OR REPLACE TEMP TABLE sqlflow_merge AS SELECT {brought}, {values} "
-            f"FROM {batch} {BATCH} JOIN {target} {TARGET} ON {match} WHERE {differing} GROUP BY {brought}"
-        )
-        _count(db, f"DELETE FROM {target} {TARGET} USING sqlflow_merge {BATCH} WHERE {match}")
-        updated = _insert(db, write.target, "sqlflow_merge", alignment, {}, carried)
-        db.execute("DROP TABLE sqlflow_merge")
-        inserted = _insert(db, write.target, fresh, alignment, {})
-        return Done(RowCounts(read=write.staged.rows, inserted=inserted, updated=updated, deleted=0))
-    matched = f"SELECT count(*) FROM {batch} {BATCH} WHERE EXISTS (SELECT 1 FROM {target} {TARGET} WHERE {match})"
-    known = db.execute(matched)[0][0]
-    deleted = _count(db, f"DELETE FROM {target} {TARGET} USING {batch} {BATCH} WHERE {match} AND ({differing})")
-    written = _insert(db, write.target, fresh, alignment, {})
-    new = (db.execute(f"SELECT count(*) FROM {batch}")[0][0] - known) if deleted else written
-    return Done(RowCounts(read=write.staged.rows, inserted=new, updated=written - new, deleted=0))
+    differing, carried = alignment.difference() or "FALSE", alignment.carried
+    met = [f"{BATCH}.{quote(k)}" for k in write.key] + [f"{TARGET}.{quote(c)}" for c in carried]
+    db.execute(
+        f"CREATE OR REPLACE TEMP TABLE sqlflow_met AS SELECT {', '.join(met)}, {TARGET}.rowid AS sqlflow_row, "
+        f"({differing}) AS sqlflow_differs FROM {batch} {BATCH} JOIN {target} {TARGET} "
+        f"ON {key_match(write.key, TARGET, BATCH)}"
+    )
+    deleted = _count(db, f"DELETE FROM {target} WHERE rowid IN (SELECT sqlflow_row FROM {MET} WHERE sqlflow_differs)")
+    keys, match = columns_list(write.key), key_match(write.key, "m", BATCH)
+    fresh = f"(SELECT {BATCH}.* FROM {batch} {BATCH} ANTI JOIN {MET} m ON {match})"
+    inserted = _insert(db, write.target, fresh, alignment, {})
+    kept = "".join(f", any_value({quote(c)}) AS {quote(c)}" for c in carried)
+    changed = f"(SELECT {keys}{kept} FROM {MET} GROUP BY {keys} HAVING bool_and(sqlflow_differs))"
+    both = columns_list(names, prefix=f"{BATCH}.") + "".join(f", m.{quote(c)}" for c in carried)
+    updated = 0
+    if deleted:
+        again = f"(SELECT {both} FROM {batch} {BATCH} JOIN {changed} m ON {match})"
+        updated = _insert(db, write.target, again, alignment, {}, carried)
+    db.execute(f"DROP TABLE {MET}")
+    return Done(RowCounts(read=write.staged.rows, inserted=inserted, updated=updated, deleted=deleted - updated))
 
 
 def _unmatched(batch: str, target: str, match: str) -> str:

@@ -7,7 +7,7 @@ it is published. Any other batch goes to a temporary table, which ends with the 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -17,7 +17,9 @@ from sqlflow.sdk import (
     ColumnSpec,
     SchemaChanged,
     Select,
+    SQLFlowError,
     Staged,
+    StepError,
     TableSchema,
     did_you_mean,
     normal_type,
@@ -48,17 +50,36 @@ def stage(db: Connection, source: Select | ArrowStream, batch: Batch) -> Staged:
 def _from_arrow(db: Connection, source: ArrowStream, batch: Batch) -> Staged:
     name = "sqlflow_arrow_batch"
     reader: Any = source.open()
+    raised: list[SQLFlowError] = []
     try:
         with translated():
-            db.raw.register(name, reader)
+            db.raw.register(name, _remembering(reader, raised))
         sql = f"SELECT * FROM {name}"
         if batch.columns:
             sql = contracted(sql, db.schema_of(name), batch.columns)
         staged = _make_table(db, f"({sql})", {}, batch)
         return replace(staged, schema=db.schema_of(staged.relation))
+    except StepError:
+        if raised:  # on its way through DuckDB an error of the connector becomes text; this is the error itself
+            raise raised[0] from None
+        raise
     finally:
         db.raw.unregister(name)
         reader.close()
+
+
+def _remembering(reader: Any, raised: list[SQLFlowError]) -> Any:
+    """Return the same stream; an error of SQLFlow that it raises is kept."""
+    import pyarrow as pa
+
+    def batches() -> Iterator[Any]:
+        try:
+            yield from reader
+        except SQLFlowError as error:
+            raised.append(error)
+            raise
+
+    return pa.RecordBatchReader.from_batches(reader.schema, batches())
 
 
 def _make_table(db: Connection, relation: str, parameters: Mapping[str, Any], batch: Batch) -> Staged:

@@ -83,8 +83,12 @@ class Warehouse:
                 "target VARCHAR, attempt INTEGER NOT NULL, rows BIGINT, made BOOLEAN NOT NULL, "
                 "committed_at TIMESTAMPTZ NOT NULL)"
             )
-            for name in [n for n in self.entries() if split_name(n)[-1].startswith(STAGE_PREFIX)]:
-                cursor.execute(f"DROP TABLE IF EXISTS {quoted(name)}")
+            hidden = (
+                "SELECT schema_name, table_name FROM duckdb_tables() "
+                f"WHERE database_name = {literal(ALIAS)} AND starts_with(table_name, {literal(STAGE_PREFIX)})"
+            )
+            for schema, table in cursor.execute(hidden).fetchall():
+                cursor.execute(f"DROP TABLE {quote(schema)}.{quote(table)}")
             cursor.close()
         self.forget()
 
@@ -121,7 +125,7 @@ def _read_entries(cursor: Any) -> dict[str, Entry]:
             f"SELECT schema_name, table_name, 'table' FROM duckdb_tables() WHERE {where} "
             f"UNION ALL SELECT schema_name, view_name, 'view' FROM duckdb_views() WHERE {where}"
         ).fetchall():
-            if schema != STATE:
+            if schema != STATE and not table.startswith(STAGE_PREFIX):
                 name = fold_name(join_name((schema, table)))
                 found[name] = Entry(kind, tuple(indexes.get(name, ())))
         cursor.close()

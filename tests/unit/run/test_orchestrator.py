@@ -419,9 +419,6 @@ def test_only_what_may_pass_is_tried_again(
         assert records["s0"].error["message"] == "failure 3 of 3"
 
 
-@pytest.mark.xfail(
-    strict=True, reason="an error raised while a stream is read loses its kind on the way through DuckDB"
-)
 def test_a_stream_that_breaks_off_is_tried_again(tmp_path: Path, plugin: Plugin) -> None:
     """A TransientError between two batches is one like any other: the attempt fails, and the next one is whole."""
     asked: list[int] = []

@@ -431,7 +431,6 @@ def test_a_failed_step_leaves_no_table_of_its_own(tmp_path: Path) -> None:
 # --- known faults ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.xfail(strict=True, reason="a step interrupted by anything but the run is cancelled in a green run")
 def test_a_step_that_was_interrupted_is_not_green(tmp_path: Path) -> None:
     """A commit that was interrupted, by whomever, is a failure; what depends on it does not run."""
     run(tmp_path, MADE)
@@ -463,7 +462,6 @@ def test_a_commit_that_meets_another_database_speaks_sqlflow(root: Session) -> N
     session.close()
 
 
-@pytest.mark.xfail(strict=True, reason="a hidden table that is there when the inventory is first read stays in it")
 def test_the_inventory_holds_what_is_there(root: Session) -> None:
     """The tables that a session tells of are those that can be read."""
     assert [root.fetch(f"SELECT count(*) FROM {name}") for name in root.tables()] == [[(2,)]]

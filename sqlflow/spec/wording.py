@@ -1,0 +1,135 @@
+"""What a model found wrong, in words that a writer of YAML understands: expected, found, remedy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel
+
+from sqlflow.problem import did_you_mean
+
+from .model import NAME_PATTERN
+from .node import Mapping, Node, Path_, Scalar, Sequence, find
+from .text import resolve
+from .variable import VARIABLE_PATTERN
+
+
+def _written(node: Node) -> str:
+    return repr(node.text) if isinstance(node, Scalar) else describe(node)
+
+
+def describe(node: Node) -> str:
+    """Say what a node is, for "found ..."."""
+    if isinstance(node, Mapping):
+        return "a mapping"
+    if isinstance(node, Sequence):
+        return "a list"
+    names = {type(None): "nothing", bool: "true or false", int: "a number", float: "a number"}
+    kind = names.get(type(node.value), "text")
+    return kind if node.value is None else f"{kind} {node.text.strip()[:40]!r}"
+
+
+_EXPECTED = {
+    "string_type": "text", "int_type": "a whole number", "float_type": "a number", "bool_type": "true or false",
+    "list_type": "a list", "dict_type": "a mapping", "model_type": "a mapping", "int_from_float": "a whole number",
+    "bool_parsing": "true or false", "int_parsing": "a whole number", "float_parsing": "a number",
+    "date_parsing": "a date such as 2024-01-31", "date_from_datetime_parsing": "a date such as 2024-01-31",
+    "date_type": "a date such as 2024-01-31", "datetime_parsing": "a timestamp such as 2024-01-31T12:00:00",
+    "datetime_from_date_parsing": "a timestamp such as 2024-01-31T12:00:00",
+    "datetime_type": "a timestamp such as 2024-01-31T12:00:00",
+    "model_attributes_type": "a mapping", "tuple_type": "a list",
+}  # fmt: skip
+
+
+def complaint(
+    error: Any, path: Path_, root: Node, *, what: str, known: set[str], model: type[BaseModel]
+) -> tuple[str, str, Node, str | None]:
+    """Return the code, the message, the place and the hint for one error of a model."""
+    kind = error["type"]
+    node, key = find(root, path)
+    shown = ".".join(str(part) for part in path if isinstance(part, str) and "[" not in part)
+    if kind == "extra_forbidden":
+        name = str(path[-1])
+        names = known if len(path) == 1 else _keys_at(model, path[:-1])
+        where = what if len(path) == 1 else f"{shown.rpartition('.')[0]} of {what}"
+        return ("SF201", f"unknown key {name!r} in {where}", key or node, did_you_mean(name, names, noun="key"))
+    if kind == "missing":
+        holder, holder_key = find(root, path[:-1])
+        where = what if len(path) == 1 else f"{'.'.join(map(str, path[:-1]))} of {what}"
+        place = holder_key if holder_key is not None and not isinstance(holder, Mapping) else holder
+        return ("SF202", f"missing key {path[-1]!r} in {where}", place, f"add {path[-1]}: ...")
+    if kind in ("literal_error", "enum"):
+        choices = [c.strip("' ") for c in str(error["ctx"]["expected"]).replace(" or ", ", ").split(", ")]
+        if path and path[-1] == "version":
+            return (
+                "SF204",
+                f"version {_written(node)} is not one that this SQLFlow reads",
+                node,
+                "write version: 1",
+            )
+        return ("SF203", f"{shown} of {what} cannot be {describe(node)}", node, _choice_hint(node, choices))
+    if expected := _EXPECTED.get(kind):
+        numeric = isinstance(node, Scalar) and node.style in ("'", '"') and not isinstance(resolve(node.text), str)
+        quoted = " (what stands in quotes is text)" if numeric else ""
+        return (
+            "SF203",
+            f"{shown or what} must be {expected}, found {describe(node)}{quoted}",
+            node,
+            f"write {expected}",
+        )
+    if kind in ("too_short", "string_too_short"):
+        return (
+            "SF203",
+            f"{shown or what} of {what} is empty" if shown else f"{what} is empty",
+            node,
+            "write at least one",
+        )
+    message = str(error["msg"]).removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    message, _, remedy = message.partition("; ")
+    bounds = error.get("ctx", {})
+    if "ge" in bounds:
+        message, remedy = (
+            f"must be at least {bounds['ge']}, found {_written(node)}",
+            f"write {bounds['ge']} or more",
+        )
+    elif "le" in bounds:
+        message, remedy = f"must be at most {bounds['le']}, found {_written(node)}", f"write {bounds['le']} or less"
+    subject = f"{shown} of {what}" if shown else what
+    hint = remedy or _pattern_hint(error) or "`sqlflow explain` with the name of the type shows what it takes"
+    joint = " " if message.startswith("must") else ": "
+    return ("SF203", f"{subject}{joint}{message[0].lower()}{message[1:]}", node, hint)
+
+
+def _choice_hint(node: Node, choices: list[str]) -> str:
+    written = node.text if isinstance(node, Scalar) else ""
+    hint = did_you_mean(written, choices, noun="choice")
+    return f"one of: {', '.join(choices)}" if hint.startswith("known") else hint
+
+
+def _pattern_hint(error: Any) -> str | None:
+    pattern = error.get("ctx", {}).get("pattern")
+    if pattern in (NAME_PATTERN, VARIABLE_PATTERN):
+        return "names are letters, digits and _ (step and connection names may have -), and do not start with a digit"
+    return None
+
+
+def _keys_at(model: type[BaseModel], path: Path_) -> set[str]:
+    """Return the keys that a nested model knows."""
+    from typing import get_args
+
+    current: Any = model
+    for part in path:
+        if isinstance(part, int):
+            continue
+        fields = getattr(current, "model_fields", {})
+        if part not in fields:
+            return set()
+        current = fields[part].annotation
+        stack = [current]
+        while stack:
+            candidate = stack.pop()
+            if isinstance(candidate, type) and issubclass(candidate, BaseModel):
+                current = candidate
+                break
+            stack.extend(get_args(candidate))
+    return set(getattr(current, "model_fields", {}))
