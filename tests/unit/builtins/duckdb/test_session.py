@@ -239,6 +239,30 @@ def test_a_failure_that_somebody_swallowed_still_keeps_the_transaction_from_comm
     session.close()
 
 
+@pytest.mark.parametrize("last", [True, False])
+def test_a_transaction_in_which_something_failed_is_not_committed(root: Session, last: bool) -> None:
+    """Where nothing runs after a failure that was swallowed, DuckDB says nothing: the connection itself refuses."""
+    session = root.fork()
+    connection = session.db
+
+    def work() -> None:
+        with connection.transaction():
+            connection.execute("DELETE FROM t")
+            with pytest.raises(StepError):
+                connection.execute("SELECT error('in secret')")
+            if not last:
+                connection.execute("SELECT 1")
+
+    with pytest.raises(StepError) as caught:
+        work()
+    assert caught.value.code == "SF717" or not last
+    assert (rows(session), rows(root)) == (OLD, OLD)
+    with connection.transaction():
+        connection.execute("DELETE FROM t WHERE id = 1")
+    assert rows(root) == [(2, 20)]
+    session.close()
+
+
 @pytest.mark.parametrize("mode", ["merge", "delete_insert"])
 def test_a_write_conflict_is_transient_and_leaves_the_rows_of_the_other(root: Session, mode: str) -> None:
     """Two transactions that change one row: the second fails, may be tried again, and then commits."""
