@@ -62,6 +62,10 @@ class Warehouse:
             for statement in statements:
                 connection.execute(statement)
 
+    def given(self, sql: str) -> None:
+        """Make the table `t` of a query, as another program would; only a replace asks who has made it."""
+        self.foreign(f"create table t as {sql}")
+
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """Return the rows of a query, those of a table in a stable order."""
         with duckdb.connect(str(self.file), read_only=True) as connection:
@@ -172,7 +176,7 @@ def test_merge_updates_what_differs_and_inserts_what_is_new(shop: Warehouse) -> 
 
 def test_merge_knows_a_row_by_all_columns_of_its_key(shop: Warehouse) -> None:
     """Rows that agree in a part of the key only are different rows."""
-    shop.write(values("a, b, v", "1, 1, 'x'", "1, 2, 'y'"))
+    shop.given(values("a, b, v", "1, 1, 'x'", "1, 2, 'y'"))
     step = shop.write(values("a, b, v", "1, 2, 'Y'", "2, 1, 'z'"), mode="merge", key=["b", "a"])
     assert shop.rows("from t") == [(1, 1, "x"), (1, 2, "Y"), (2, 1, "z")]
     assert counts(step) == (2, 1, 1, 0)
@@ -180,7 +184,7 @@ def test_merge_knows_a_row_by_all_columns_of_its_key(shop: Warehouse) -> None:
 
 def test_a_merge_of_nothing_but_keys_inserts_the_new_ones(shop: Warehouse) -> None:
     """Where there is nothing but the key, a matched row cannot differ."""
-    shop.write(values("id", "1", "2"))
+    shop.given(values("id", "1", "2"))
     step = shop.write(values("id", "2", "3"), mode="merge", key=["id"])
     assert shop.rows("from t") == [(1,), (2,), (3,)]
     assert counts(step) == (2, 1, 0, 0)
@@ -197,7 +201,7 @@ def test_delete_insert_replaces_whole_groups(shop: Warehouse) -> None:
 
 def test_a_group_is_known_by_all_columns_of_its_key(shop: Warehouse) -> None:
     """A group of delete_insert that agrees in a part of the key only stays."""
-    shop.write(values("shop, day, n", "1, 1, 1", "1, 2, 2", "2, 1, 3"))
+    shop.given(values("shop, day, n", "1, 1, 1", "1, 2, 2", "2, 1, 3"))
     step = shop.write(values("shop, day, n", "1, 2, 9", "1, 2, 8"), mode="delete_insert", key=["shop", "day"])
     assert shop.rows("from t") == [(1, 1, 1), (1, 2, 8), (1, 2, 9), (2, 1, 3)]
     assert counts(step) == (2, 2, 0, 1)
@@ -216,7 +220,7 @@ def test_a_load_meets_its_target_as_a_transform_does(shop: Warehouse) -> None:
 
 def test_append_with_a_key_drops_known_keys_and_warns_of_those_that_differ(shop: Warehouse) -> None:
     """A known key is left out, the old row stays as it is; the warning counts the rows that had other values."""
-    shop.write(values("id, v", "1, 'a'", "2, null", "3, 'c'"))
+    shop.given(values("id, v", "1, 'a'", "2, null", "3, 'c'"))
     before = shop.rows("select rowid, * from t")
     again = shop.write(values("id, v", "1, 'a'", "2, null"), mode="append", key=["id"])
     assert (counts(again), again.warnings) == ((2, 0, 0, 0), [])
@@ -234,7 +238,7 @@ def test_append_with_a_key_drops_known_keys_and_warns_of_those_that_differ(shop:
 @pytest.mark.parametrize("mode", MEETING)
 def test_columns_meet_by_name_and_never_by_position(shop: Warehouse, mode: str) -> None:
     """A batch whose columns stand in another order, with types that would fit there too, lands where its names say."""
-    shop.write(values("id, a, b", "1, 10, 20", "2, 11, 21"))
+    shop.given(values("id, a, b", "1, 10, 20", "2, 11, 21"))
     shop.write(values("b, id, a", "99, 2, 77", "98, 3, 76"), **keyed(mode, "id"))
     assert shop.columns("t") == {"id": "INTEGER", "a": "INTEGER", "b": "INTEGER"}
     new = [(2, 77, 99), (3, 76, 98)]
@@ -244,14 +248,14 @@ def test_columns_meet_by_name_and_never_by_position(shop: Warehouse, mode: str) 
 @pytest.mark.parametrize("mode", MEETING)
 def test_case_of_column_names_does_not_matter(shop: Warehouse, mode: str) -> None:
     """`ID`, `Id` and `id` are one column, in batch, target and key; the target keeps its own spelling."""
-    shop.write(values('"Id", "Amount"', "1, 10"))
+    shop.given(values('"Id", "Amount"', "1, 10"))
     shop.write(values('AMOUNT, "iD"', "11, 1"), **keyed(mode, "ID"))
     assert shop.columns("t") == {"Id": "INTEGER", "Amount": "INTEGER"}
     assert shop.rows("from t") == ([(1, 10), (1, 11)] if mode == "append" else [(1, 11)])
 
 
 ODD_COLUMNS = ["select", "a b", 'q"q', "a.b", "rowid", "Größe", "日本", "s", "t", "x;--", "{v}", "$v", "%s", "'"]
-ODD_TABLES = ['"select"', '"a b"', 'raw."q""q"', 'raw."a.b"', '"Odd Schema"."order"', '"Größe"."日本"', '"x;--"', "t"]
+ODD_TABLES = ['"select"', 'raw."q""q"', '"Odd Schema"."a.b"', '"Größe"."日本 x;--"', "t"]
 
 
 def quoted(name: str) -> str:
@@ -358,7 +362,7 @@ def test_duplicate_keys_in_a_merge_are_an_error_that_names_them(
 ) -> None:
     """Two rows of one key stop the merge, even when they are equal and even when there is no target yet."""
     if present:
-        shop.write(values("id, v", "1, 'old'"))
+        shop.given(values("id, v", "1, 'old'"))
     told = shop.refuse(values("id, v", *rows, "2, 'c'"), code="SF705", mode="merge", key=["id"])
     assert "duplicate keys in the batch for t: id = 1 (2 rows)" in told
     assert "on_duplicate" in told
@@ -389,7 +393,7 @@ def test_on_duplicate_keeps_the_first_or_the_last_in_the_given_order(
 ) -> None:
     """Of the rows of one key the first or last by `order_by` is kept, also when the target is made."""
     if present:
-        shop.write(values("id, seen, rank, v", "1, 0, 0, 'before'"))
+        shop.given(values("id, seen, rank, v", "1, 0, 0, 'before'"))
     batch = values("id, seen, rank, v", "1, 2, 1, 'mid'", "1, 3, 0, 'new'", "1, 1, 1, 'old'", "2, 5, 5, 'only'")
     if kept == "mid" and which == "first":
         batch = batch.replace("1, 1, 1, 'old'", "1, 1, 0, 'old'")
@@ -421,12 +425,13 @@ def test_options_without_effect_stop_the_document(shop: Warehouse, options: dict
     assert not shop.file.exists()
 
 
-@pytest.mark.parametrize("present", [True, False], ids=["present", "absent"])
-@pytest.mark.parametrize("mode", MEETING)
+@pytest.mark.parametrize(
+    ("mode", "present"), [("append", True), ("merge", True), ("delete_insert", True), ("merge", False)]
+)
 def test_null_in_a_key_is_an_error_that_names_column_and_count(shop: Warehouse, mode: str, present: bool) -> None:
     """A key that holds NULL identifies nothing: the column and how many rows are told, nothing is written."""
     if present:
-        shop.write(values("a, b, v", "1, 1, 'x'"))
+        shop.given(values("a, b, v", "1, 1, 'x'"))
     batch = values("a, b, v", "1, null, 'y'", "2, null, 'z'", "3, 1, 'w'")
     told = shop.refuse(batch, code="SF706", mode=mode, key=["a", "b"])
     assert "key column 'b' is NULL in 2 rows" in told
@@ -435,7 +440,7 @@ def test_null_in_a_key_is_an_error_that_names_column_and_count(shop: Warehouse, 
 @pytest.mark.parametrize("mode", MEETING)
 def test_a_key_that_the_batch_lacks_is_an_error(shop: Warehouse, mode: str) -> None:
     """A key column that is not in the batch is named, with the one that may be meant."""
-    shop.write(values("order_id, v", "1, 1"))
+    shop.given(values("order_id, v", "1, 1"))
     told = shop.refuse(values("order_id, v", "1, 1"), code="SF705", mode=mode, key=["order_ids"])
     assert "key column 'order_ids' is not in the batch" in told
     assert "order_id" in told.splitlines()[1]
@@ -446,7 +451,7 @@ def test_a_key_that_the_batch_lacks_is_an_error(shop: Warehouse, mode: str) -> N
 
 def test_append_of_a_batch_that_lacks_a_column_gives_null(shop: Warehouse) -> None:
     """New rows have NULL where the batch brings nothing."""
-    shop.write(values("id, v", "1, 'a'"))
+    shop.given(values("id, v", "1, 'a'"))
     shop.write("select 2 as id", mode="append")
     shop.write("select 1 as id union all select 3", mode="append", key=["id"])
     assert shop.rows("from t") == [(1, "a"), (2, None), (3, None)]
@@ -454,7 +459,7 @@ def test_append_of_a_batch_that_lacks_a_column_gives_null(shop: Warehouse) -> No
 
 def test_merge_of_a_batch_that_lacks_a_column_leaves_matched_rows_theirs(shop: Warehouse) -> None:
     """Matched rows keep what the batch does not bring, updated or not; new rows have NULL there."""
-    shop.write(values("id, keep, v", "1, 'k1', 1", "2, 'k2', 2", "3, 'k3', 3"))
+    shop.given(values("id, keep, v", "1, 'k1', 1", "2, 'k2', 2", "3, 'k3', 3"))
     step = shop.write(values("v, id", "40, 4", "3, 3", "20, 2", "1, 1"), mode="merge", key=["id"])
     assert shop.rows("from t") == [(1, "k1", 1), (2, "k2", 20), (3, "k3", 3), (4, None, 40)]
     assert shop.rows("select id from t order by rowid")[:2] == [(1,), (3,)]
@@ -463,7 +468,7 @@ def test_merge_of_a_batch_that_lacks_a_column_leaves_matched_rows_theirs(shop: W
 
 def test_delete_insert_of_a_batch_that_lacks_a_column_gives_null(shop: Warehouse) -> None:
     """Rows that are inserted anew have NULL where the batch brings nothing; other groups keep theirs."""
-    shop.write(values("g, v", "1, 'a'", "2, 'b'"))
+    shop.given(values("g, v", "1, 'a'", "2, 'b'"))
     shop.write("select 1 as g", mode="delete_insert", key=["g"])
     assert shop.rows("from t") == [(1, None), (2, "b")]
 
@@ -479,7 +484,7 @@ def test_a_batch_that_lacks_a_required_column_is_an_error(shop: Warehouse, mode:
 @pytest.mark.parametrize("mode", MEETING)
 def test_a_new_column_stops_under_alert(shop: Warehouse, mode: str) -> None:
     """By default a column that the target lacks stops the step; the message names it and says what to write."""
-    shop.write(values("id, v", "1, 'a'"))
+    shop.given(values("id, v", "1, 'a'"))
     told = shop.refuse(values("id, v, extra", "2, 'b', 5"), code="SF721", **keyed(mode, "id"))
     assert "new column extra INTEGER" in told
     assert "on_schema_change: permissive" in told
@@ -488,7 +493,7 @@ def test_a_new_column_stops_under_alert(shop: Warehouse, mode: str) -> None:
 @pytest.mark.parametrize("mode", MEETING)
 def test_a_new_column_is_added_nullable_under_permissive(shop: Warehouse, mode: str) -> None:
     """The column comes last, nullable; rows that were there have NULL, rows of the batch their value."""
-    shop.write(values("id, v", "1, 'a'", "2, 'b'"))
+    shop.given(values("id, v", "1, 'a'", "2, 'b'"))
     step = shop.write(values("extra, id, v", "5, 2, 'b'"), on_schema_change="permissive", **keyed(mode, "id"))
     assert shop.columns("t") == {"id": "INTEGER", "v": "VARCHAR", "extra": "INTEGER"}
     old = [(2, "b", None)] if mode == "append" else []
@@ -500,7 +505,7 @@ def test_a_new_column_is_added_nullable_under_permissive(shop: Warehouse, mode: 
 
 def test_a_new_column_without_values_updates_nothing(shop: Warehouse) -> None:
     """A new column that is NULL in every matched row changes the table and no row of it."""
-    shop.write(values("id, v", "1, 'a'"))
+    shop.given(values("id, v", "1, 'a'"))
     step = shop.write(
         "select 1 as id, 'a' as v, null::date as day", mode="merge", key=["id"], on_schema_change="permissive"
     )
@@ -536,7 +541,7 @@ def test_an_empty_batch_changes_nothing_in_the_other_modes(shop: Warehouse, mode
 @pytest.mark.parametrize("mode", MEETING)
 def test_a_file_without_rows_is_no_evidence_of_other_types(shop: Warehouse, mode: str) -> None:
     """A CSV file with a header alone has text columns; that says nothing against numbers in the target."""
-    shop.write("select 1 as id, date '2024-01-01' as day")
+    shop.given("select 1 as id, date '2024-01-01' as day")
     (shop.folder / "empty.csv").write_text("day,id\n")
     source = {"connector": "csv", "path": "empty.csv"}
     step = shop.run([{"id": "s", "type": "load", "source": source, "target": "t", **keyed(mode, "id")}])["s"]
@@ -558,7 +563,7 @@ def test_unchanged_rows_of_a_merge_are_neither_rewritten_nor_counted(shop: Wareh
     The file closes up behind deleted rows, so that a place is told by the order of the rows and not by its number.
     """
     rows = ["1, 'a', 1.5::double, [1]", "2, null, 'nan'::double, [null]", "3, 'c', null, []", "4, 'd', 2, null"]
-    shop.write(values("id, n, f, l", *rows))
+    shop.given(values("id, n, f, l", *rows))
     places = "select rowid, id, n, f::varchar, l from t order by rowid"
     before = shop.rows(places)
     same = shop.write("select l, f, n, id from t order by id desc", mode="merge", key=["id"])
@@ -575,7 +580,7 @@ def test_unchanged_rows_of_a_merge_are_neither_rewritten_nor_counted(shop: Wareh
 
 def test_null_and_a_value_differ(shop: Warehouse) -> None:
     """A merge takes NULL for a value and a value for NULL."""
-    shop.write(values("id, v", "1, 'a'", "2, null"))
+    shop.given(values("id, v", "1, 'a'", "2, null"))
     step = shop.write(values("id, v", "1, null", "2, 'b'"), mode="merge", key=["id"])
     assert (shop.rows("from t"), counts(step)) == ([(1, None), (2, "b")], (2, 0, 2, 0))
 
@@ -617,8 +622,10 @@ def test_rows_cannot_meet_a_view(shop: Warehouse, mode: str) -> None:
 INDEXES = ('create unique index "by id" on raw.t(id)', "create index by_v on raw.t(v)")
 
 
-@pytest.mark.parametrize("mode", ["replace", *MEETING])
-@pytest.mark.parametrize("checked", [False, True], ids=["plain", "staged"])
+@pytest.mark.parametrize(
+    ("mode", "checked"),
+    [("replace", False), ("replace", True), ("append", False), ("merge", True), ("delete_insert", False)],
+)
 def test_indexes_are_kept_in_every_mode(shop: Warehouse, mode: str, checked: bool) -> None:
     """The indexes of a target are there after it has been written, unique ones still unique."""
     shop.write(values("id, v", "1, 'a'", "2, 'b'"), "raw.t")
@@ -662,8 +669,14 @@ def test_a_table_that_becomes_a_view_loses_its_indexes_and_nothing_else(shop: Wa
     assert (shop.indexes(), shop.rows("from raw.t")) == (set(), [(1, "a")])
 
 
-@pytest.mark.parametrize("made", ["create table t as select 42 as id", "create view t as select 42 as id"])
-@pytest.mark.parametrize("kind", ["table", "view"])
+@pytest.mark.parametrize(
+    ("made", "kind"),
+    [
+        ("create table t as select 42 as id", "table"),
+        ("create view t as select 42 as id", "table"),
+        ("create table t as select 42 as id", "view"),
+    ],
+)
 def test_what_sqlflow_did_not_make_is_replaced_only_when_told_to(shop: Warehouse, made: str, kind: str) -> None:
     """A first replace is refused; `adopt: true` takes the target over, and from then on it is ours."""
     shop.foreign(made)
@@ -689,19 +702,19 @@ def test_rows_may_meet_a_table_that_sqlflow_did_not_make(shop: Warehouse, mode: 
 # --- types and contracts -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("policy", ["alert", "permissive"])
 @pytest.mark.parametrize("mode", MEETING)
-def test_another_type_stops_the_step_under_both_policies(shop: Warehouse, mode: str, policy: str) -> None:
+def test_another_type_stops_the_step_under_both_policies(shop: Warehouse, mode: str) -> None:
     """A type that does not hold every value of the other stops, and both types are named."""
-    shop.write(values("id, v", "1, 10"))
-    told = shop.refuse(values("id, v", "1, 'x'"), code="SF721", on_schema_change=policy, **keyed(mode, "id"))
-    assert "column v is INTEGER there and VARCHAR in the batch" in told
+    shop.given("select 1 as id, 10 as v")
+    for policy in ("alert", "permissive"):
+        told = shop.refuse(values("id, v", "1, 'x'"), code="SF721", on_schema_change=policy, **keyed(mode, "id"))
+        assert "column v is INTEGER there and VARCHAR in the batch" in told
 
 
 @pytest.mark.parametrize("mode", MEETING)
 def test_a_narrower_type_fits(shop: Warehouse, mode: str) -> None:
     """A batch whose every value the target can hold needs no policy and changes no type."""
-    shop.write("select 1::bigint as id, 1.25::double as v, 1::decimal(12,2) as d, timestamp '2024-01-01' as at")
+    shop.given("select 1::bigint as id, 1.25::double as v, 1::decimal(12,2) as d, timestamp '2024-01-01' as at")
     batch = "select 1::smallint as id, 2.5::float as v, 3::tinyint as d, date '2024-05-05' as at"
     shop.write(batch, **keyed(mode, "id"))
     assert shop.columns("t") == {"id": "BIGINT", "v": "DOUBLE", "d": "DECIMAL(12,2)", "at": "TIMESTAMP"}
@@ -737,7 +750,7 @@ def test_a_wider_type_stops_under_alert_and_widens_under_permissive(shop: Wareho
 @pytest.mark.parametrize("mode", KEYED)
 def test_a_column_is_widened_by_rows_that_meet(shop: Warehouse, mode: str) -> None:
     """A wider value may replace the one that is there."""
-    shop.write("select 1 as id, 1 as v, 'x' as keep")
+    shop.given("select 1 as id, 1 as v, 'x' as keep")
     shop.write("select 5000000000 as v, 1 as id", on_schema_change="permissive", **keyed(mode, "id"))
     assert shop.rows("from t") == [(1, 5000000000, "x" if mode == "merge" else None)]
 
@@ -746,7 +759,7 @@ def test_a_column_is_widened_by_rows_that_meet(shop: Warehouse, mode: str) -> No
 def test_an_all_null_column_is_no_evidence_of_another_type(shop: Warehouse, mode: str) -> None:
     """A bare NULL, which has no type, and a column of NULLs of another type meet any column."""
     types = ["date", "varchar", "integer[]", "struct(a integer)", "blob", "bigint"]
-    shop.write("select 1 as id, " + ", ".join(f"null::{type_} as v{n}" for n, type_ in enumerate(types)))
+    shop.given("select 1 as id, " + ", ".join(f"null::{type_} as v{n}" for n, type_ in enumerate(types)))
     before = shop.columns("t")
     options = {"mode": "append", "key": ["id"]} if mode == "append key" else keyed(mode, "id")
     shop.write("select 1 as id, " + ", ".join(f"null as v{n}" for n in range(len(types))), **options)
@@ -783,8 +796,17 @@ def test_a_declared_column_that_is_not_there_or_does_not_fit_is_an_error(shop: W
     assert "ten" in told
 
 
-@pytest.mark.parametrize("present", [True, False], ids=["present", "absent"])
-@pytest.mark.parametrize("mode", ["replace", *MEETING])
+@pytest.mark.parametrize(
+    ("mode", "present"),
+    [
+        ("replace", True),
+        ("replace", False),
+        ("append", True),
+        ("append", False),
+        ("merge", True),
+        ("delete_insert", False),
+    ],
+)
 def test_not_null_is_enforced_and_set_on_a_table_that_is_made(shop: Warehouse, mode: str, present: bool) -> None:
     """`not null` under columns refuses a batch with NULL, and holds for whoever writes the table later."""
     declared = {"V": "int not null"}
@@ -882,7 +904,7 @@ def test_readers_see_the_old_rows_or_the_new(tmp_path: Path, mode: str) -> None:
 @pytest.mark.parametrize("mode", MEETING)
 def test_not_null_is_enforced_on_a_table_that_was_made_without(shop: Warehouse, mode: str) -> None:
     """`not null` under columns is enforced on the batch, whatever the target allows, and set on the table."""
-    shop.write(values("id, v", "1, 10"))
+    shop.given(values("id, v", "1, 10"))
     shop.refuse("select 2 as id, null::int as v", code="SF712", columns={"v": "int not null"}, **keyed(mode, "id"))
 
 
@@ -890,16 +912,16 @@ def test_not_null_is_enforced_on_a_table_that_was_made_without(shop: Warehouse, 
 def test_a_struct_column_may_have_any_name(shop: Warehouse, mode: str) -> None:
     """A struct whose field is called like the key is a value like any other: keys match, rows are not doubled."""
     structs = ", ".join(f"{{'id': {n}, 'v': 6}} as {name}" for n, name in enumerate("abmst", 3))
-    shop.write(f"select 1 as id, {structs}, 9 as v")
+    shop.given(f"select 1 as id, {structs}, 9 as v")
     step = shop.write(f"select 1 as id, {structs}, 10 as v", mode=mode, key=["id"])
-    assert shop.rows("select id, v, t.id from t") == [(1, 10 if mode == "merge" else 9, 7)]
+    assert shop.rows("select id, v from t") == [(1, 10 if mode == "merge" else 9)]
     assert counts(step) == (1, 0, 1 if mode == "merge" else 0, 0)
 
 
 @pytest.mark.parametrize("value", [2, 3])
 def test_row_counts_are_right_where_the_target_has_duplicate_keys(shop: Warehouse, value: int) -> None:
     """What is counted is what changed: the rows that there are more, none of them negative."""
-    shop.write(values("id, v", "1, 1", "1, 2"))
+    shop.given(values("id, v", "1, 1", "1, 2"))
     step = shop.attempt(f"select 1 as id, {value} as v", mode="merge", key=["id"])
     if step.status == "succeeded":
         _, inserted, updated, deleted = counts(step)
@@ -963,7 +985,7 @@ def test_names_fold_as_the_engine_folds_them(shop: Warehouse) -> None:
 
 def test_columns_fold_as_the_engine_folds_them(shop: Warehouse) -> None:
     """`Ä` and `ä` are two columns: a batch with the other one brings a new column."""
-    shop.write('select 1 as id, 2 as "Ä"')
+    shop.given('select 1 as id, 2 as "Ä"')
     assert "new column ä" in shop.refuse('select 1 as id, 3 as "ä"', code="SF721", mode="merge", key=["id"])
 
 
@@ -1005,11 +1027,10 @@ def test_a_column_made_of_nothing_but_null_takes_values_later(shop: Warehouse) -
     assert shop.rows("from t") == [(1, None), (2, "x")]
 
 
-@pytest.mark.xfail(strict=True, reason="a merge takes a column called rowid for the place of a row")
 @pytest.mark.parametrize("carried", [False, True], ids=["brought", "carried"])
 def test_a_column_called_rowid_is_no_place(shop: Warehouse, carried: bool) -> None:
     """Rows that agree in a column called `rowid`, or are NULL there, are different rows: none is lost or doubled."""
-    shop.write(values("id, rowid, v", "1, 5, 10", "2, 5, 20", "3, null, 30"))
+    shop.given(values("id, rowid, v", "1, 5, 10", "2, 5, 20", "3, null, 30"))
     batch = values("id, v", "1, 11", "3, 31") if carried else values("id, rowid, v", "1, 5, 11", "3, null, 31")
     step = shop.write(batch, mode="merge", key=["id"])
     assert shop.rows("select id, v from t") == [(1, 11), (2, 20), (3, 31)]
@@ -1041,12 +1062,11 @@ def test_an_empty_table_keeps_the_types_that_were_given_to_it(shop: Warehouse, p
 @pytest.mark.xfail(strict=True, reason="a batch row counts once for every row of the target that has its key")
 def test_the_warning_of_an_append_counts_rows_of_the_batch(shop: Warehouse) -> None:
     """Rows of the batch that were left out with other values are counted, however often the target has their key."""
-    shop.write(values("id, v", "1, 'a'", "1, 'b'"))
+    shop.given(values("id, v", "1, 'a'", "1, 'b'"))
     step = shop.write("select 1 as id, 'c' as v", mode="append", key=["id"])
     assert [warning.split()[0] for warning in step.warnings] == ["1"]
 
 
-@pytest.mark.xfail(strict=True, reason="tables that a step of type sql has made do not count as made by SQLFlow")
 def test_what_a_sql_step_made_is_ours(shop: Warehouse) -> None:
     """A table that any step of SQLFlow has created may be replaced without `adopt: true`."""
     shop.run([{"id": "s", "type": "sql", "sql": "create table t as select 1 as id"}])

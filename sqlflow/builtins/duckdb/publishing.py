@@ -15,6 +15,7 @@ from sqlflow.sdk import (
     TableWrite,
     ViewWrite,
     columns_list,
+    fold,
     key_match,
     quote,
     split_name,
@@ -61,7 +62,8 @@ def read_only(rows: int | None) -> RowCounts:
 def prepare(db: Connection, write: TableWrite | ViewWrite | ScriptWrite) -> Publication:
     """Look at the target and choose the way to write it."""
     if isinstance(write, ScriptWrite):
-        return Publication(lambda db: _script(db, write))
+        makes = any(sql.split(None, 1)[0].lower() == "create" for sql, _ in write.statements)
+        return Publication(lambda db: _script(db, write), makes=makes)
     entry = db.warehouse.entry(write.target)
     if isinstance(write, ViewWrite):
         _refuse_foreign(db, write.target, entry, adopt=write.adopt)
@@ -170,12 +172,17 @@ def _merge(db: Connection, write: TableWrite, alignment: Alignment) -> Done:
     batch = f"({deduplicated(write)})" if write.on_duplicate != "error" else write.staged.relation
     differing, carried = alignment.difference() or "FALSE", alignment.carried
     met = [f"{BATCH}.{quote(k)}" for k in write.key] + [f"{TARGET}.{quote(c)}" for c in carried]
+    hidden = any(fold(name) == "rowid" for name in alignment.target_names)  # a column of that name hides DuckDB's own
+    place = "NULL" if hidden else f"{TARGET}.rowid"
     db.execute(
-        f"CREATE OR REPLACE TEMP TABLE sqlflow_met AS SELECT {', '.join(met)}, {TARGET}.rowid AS sqlflow_row, "
+        f"CREATE OR REPLACE TEMP TABLE sqlflow_met AS SELECT {', '.join(met)}, {place} AS sqlflow_row, "
         f"({differing}) AS sqlflow_differs FROM {batch} {BATCH} JOIN {target} {TARGET} "
         f"ON {key_match(write.key, TARGET, BATCH)}"
     )
-    deleted = _count(db, f"DELETE FROM {target} WHERE rowid IN (SELECT sqlflow_row FROM {MET} WHERE sqlflow_differs)")
+    old = f"WHERE rowid IN (SELECT sqlflow_row FROM {MET} WHERE sqlflow_differs)"
+    if hidden:
+        old = f"{TARGET} USING {batch} {BATCH} WHERE {key_match(write.key, TARGET, BATCH)} AND ({differing})"
+    deleted = _count(db, f"DELETE FROM {target} {old}")
     keys, match = columns_list(write.key), key_match(write.key, "m", BATCH)
     fresh = f"(SELECT {BATCH}.* FROM {batch} {BATCH} ANTI JOIN {MET} m ON {match})"
     inserted = _insert(db, write.target, fresh, alignment, {})
