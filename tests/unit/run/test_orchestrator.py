@@ -97,7 +97,7 @@ def graphs(draw: st.DrawFn) -> tuple[list[Node], int]:
         attempts = draw(st.integers(1, 3))
         failures = draw(st.integers(0, 3)) if how in ("wavers", "streams") else 0
         nodes.append(Node(f"s{number}", reads, rest, how, failures, attempts))
-    return nodes, draw(st.integers(1, 8))
+    return nodes, draw(st.sampled_from([1, 1, 2, 3, 4, 8]))
 
 
 class WaveringRead(ConfigModel):
@@ -401,6 +401,23 @@ def test_many_steps_that_write_at_once_all_commit(tmp_path: Path, plugin: Plugin
         assert tables(result, nodes) == {node.name: base for node in nodes}
         hold_commits(result)
         hold_order(watcher, nodes, 8)
+
+
+@pytest.mark.parametrize("how", ["late", "check", "refuses"])
+def test_fail_fast_starts_nothing_after_the_first_failure(tmp_path: Path, plugin: Plugin, how: str) -> None:
+    """What stands after a failed step is not run though it does not depend on it, and says why."""
+    nodes = [Node("s0", (), (), "ok"), Node("s1", (), (), "view"), Node("s2", (), (), how), Node("s3", (), (), "ok")]
+    result, watcher = run(tmp_path, nodes, plugin, 1, "fail_fast", 1)
+    assert {step.id: (step.status, step.attempts) for step in result.steps} == {
+        "s3": ("succeeded", 1),
+        "s2": ("failed", 1),
+        "s1": ("skipped", 0),
+        "s0": ("skipped", 0),
+    }
+    assert {step.reason for step in result.steps if step.status == "skipped"} == {"fail_fast: s2 failed"}
+    assert [event.step for _, event in watcher.of(StepStarted)] == ["s3", "s2"]
+    assert tables(result, nodes) == {"s3": 1}
+    hold_commits(result)
 
 
 @pytest.mark.parametrize(("failures", "status", "tries"), [(0, "succeeded", 1), (2, "succeeded", 3), (3, "failed", 3)])
