@@ -18,7 +18,7 @@ from threading import Event
 from typing import Any
 
 from sqlflow.errors import DocumentError
-from sqlflow.plan import Plan, Request, make_plan
+from sqlflow.plan import Asked, Plan, Request, make_plan
 from sqlflow.problem import Problem
 from sqlflow.project import Workspace, display, open_workspace
 from sqlflow.registry import Catalog, discover
@@ -66,6 +66,7 @@ class Pipeline:
         exclude: Sequence[str] = (),
         fail_fast: bool = False,
         offline: bool = False,
+        asked: Asked | None = None,
     ) -> Plan:
         """Resolve the document to steps that can run.
 
@@ -88,6 +89,7 @@ class Pipeline:
             tuple(exclude),
             fail_fast,
             offline,
+            asked or Asked(),
         )
         return make_plan(document, self.workspace or open_workspace(self.path), self.catalog, request)
 
@@ -106,11 +108,18 @@ class Pipeline:
         select: Sequence[str] = (),
         exclude: Sequence[str] = (),
         fail_fast: bool = False,
+        full_refresh: bool = False,
+        since: str | None = None,
+        until: str | None = None,
         observers: Sequence[Observer] = (),
         stop: Event | None = None,
     ) -> RunResult:
-        """Run the pipeline. A failed step is told in the result; what keeps the run from starting is raised."""
-        plan = self.plan(profile=profile, vars=vars, select=select, exclude=exclude, fail_fast=fail_fast)
+        """Run the pipeline. A failed step is told in the result; what keeps the run from starting is raised.
+
+        `since` and `until` are a half-open range of the cursor or of batches.
+        """
+        asked = Asked(full_refresh, since, until)
+        plan = self.plan(profile=profile, vars=vars, select=select, exclude=exclude, fail_fast=fail_fast, asked=asked)
         return run_plan(plan, self.catalog, observers, stop, keep_open=_is_transient(plan))
 
 

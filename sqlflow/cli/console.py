@@ -75,6 +75,8 @@ class Plain:
         told = [told_rows(event.type, event.rows), *event.summary.get("outputs", ())]
         if checks := event.summary.get("checks"):
             told.append(plural(checks, "check"))
+        if note := event.summary.get("note"):
+            told.append(note)
         if event.state == "succeeded":
             told.append(duration(event.duration_ms))
         error = event.summary.get("error")

@@ -34,6 +34,17 @@ SelectOption = Annotated[
 ExcludeOption = Annotated[
     list[str] | None, typer.Option("--exclude", help="Steps to leave out, written alike.", show_default=False)
 ]
+RefreshOption = Annotated[
+    bool, typer.Option("--full-refresh", help="Forget watermarks and make incremental targets anew.")
+]
+FromOption = Annotated[
+    str | None,
+    typer.Option("--from", metavar="VALUE", help="Read again from this cursor value, inclusive.", show_default=False),
+]
+ToOption = Annotated[
+    str | None,
+    typer.Option("--to", metavar="VALUE", help="Read up to this cursor value, exclusive.", show_default=False),
+]
 OutputOption = Annotated[Output, typer.Option("--output", "-o", help="Answer for people or for machines.")]
 
 

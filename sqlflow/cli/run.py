@@ -12,11 +12,14 @@ import typer
 
 from .options import (
     ExcludeOption,
+    FromOption,
     Output,
     OutputOption,
     ProfileOption,
+    RefreshOption,
     SelectOption,
     Spec,
+    ToOption,
     VarOption,
     selectors,
     variables,
@@ -32,10 +35,14 @@ def run(
     select: SelectOption = None,
     exclude: ExcludeOption = None,
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Start nothing new after a failure.")] = False,
+    full_refresh: RefreshOption = False,
+    since: FromOption = None,
+    until: ToOption = None,
     output: OutputOption = Output.text,
 ) -> int:
     """Run a pipeline."""
     from sqlflow.pipeline import Pipeline, run_plan
+    from sqlflow.plan import Asked
 
     from .console import watcher
     from .render import problem_text, show_json
@@ -49,6 +56,7 @@ def run(
         select=selectors(select),
         exclude=selectors(exclude),
         fail_fast=fail_fast,
+        asked=Asked(full_refresh, since, until),
     )
     for note in plan.notes:
         print(problem_text(note, sys.stderr), file=sys.stderr)

@@ -10,8 +10,10 @@ from .graph import table_key
 from .model import Condition, EnginePlan, Plan, PlannedStep
 from .planner import Request, make_plan
 from .variables import Scope, Value
+from .windows import Asked
 
 __all__ = [
+    "Asked",
     "Condition",
     "Connections",
     "EnginePlan",

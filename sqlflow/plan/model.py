@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlflow.problem import Mark, Problem
-from sqlflow.sdk import Engine, Redactor, StepInput, StepPlan, StepType, StorageBackend
+from sqlflow.sdk import Engine, Redactor, StepInput, StepPlan, StepType, StorageBackend, Window
 from sqlflow.spec import FailurePolicy, Retry, Source
 
 from .variables import Value
@@ -44,6 +44,7 @@ class PlannedStep:
     retry: Retry | None = None
     timeout: timedelta | None = None
     functions: frozenset[str] = frozenset()
+    window: Window = field(default_factory=Window)
     skip: str | None = None
     """Why the step does not run, when that is known beforehand."""
 

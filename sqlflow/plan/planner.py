@@ -24,6 +24,7 @@ from .model import Plan, PlannedStep
 from .rules import reserved_schemas, shared_outputs, shared_tables
 from .selection import selected
 from .variables import Declaration, Scope, resolve_variables
+from .windows import Asked, with_windows
 
 DEFAULT_CONCURRENCY = 4
 
@@ -41,6 +42,7 @@ class Request:
     exclude: tuple[str, ...] = ()
     fail_fast: bool = False
     offline: bool = False
+    asked: Asked = field(default_factory=Asked)
 
 
 def make_plan(document: Document[Pipeline], workspace: Workspace, catalog: Catalog, request: Request) -> Plan:
@@ -88,6 +90,7 @@ class _Planner:
         steps = ordered(steps, graph, self.loose)
         chosen = selected(steps, graph, self.request.select, self.request.exclude, self.loose)
         steps = [step if step.id in chosen else replace(step, skip="not selected") for step in steps]
+        steps = with_windows(steps, self.request.asked, self.loose)
         self.loose += [*shared_tables(steps), *shared_outputs(steps), *reserved_schemas(steps)]
         model = self.document.model
         if model is None or engine is None:

@@ -30,6 +30,7 @@ class StepRecord:
     schema: TableSchema | None = None
     checks: tuple[CheckResult, ...] = ()
     warnings: list[str] = field(default_factory=list)
+    note: str | None = None
     error: Mapping[str, Any] | None = None
 
     def as_dict(self) -> dict[str, Any]:
@@ -51,6 +52,7 @@ class StepRecord:
             "schema": [asdict(column) for column in self.schema] if self.schema else None,
             "checks": [{**asdict(check), "sample": [dict(row) for row in check.sample]} for check in self.checks],
             "warnings": list(self.warnings),
+            "note": self.note,
             "error": dict(self.error) if self.error else None,
         }
 

@@ -5,6 +5,8 @@ Reads trees; SELECT comes from DuckDB's parser, everything else from sqlglot.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 import re
 from collections.abc import Iterator
@@ -53,6 +55,10 @@ class References:
     parameters: list[Reference] = field(default_factory=list)
     functions: set[str] = field(default_factory=set)
     hidden: list[Reference] = field(default_factory=list)
+    outside: bool = False
+    """Whether files or other sources are read that are no tables."""
+    digest: str = ""
+    """The same for texts of one meaning; layout, comments and letter case of keywords do not count."""
 
 
 @dataclass(frozen=True)
@@ -84,11 +90,12 @@ def read_query(sql: str) -> References:
         raise SqlSyntaxError("expected a SELECT, found nothing", 0)
     if len(found) > 1:
         raise SqlSyntaxError("expected one SELECT, found several statements", split(sql)[1][1])
-    references = References()
+    references = References(digest=_digest(found[0]))
     _walk(found[0], frozenset(), references, sql)
     return references
 
 
+_PLACE = re.compile(r'"query_location": \d+,? ?')
 _UNFINISHED = re.compile(r"([-<>=+*/|&%(]|\b(and|or|not|in|like|between|is|case|when|then))\s*$", re.IGNORECASE)
 
 
@@ -111,7 +118,7 @@ def read_expression(sql: str) -> References:
         raise SqlSyntaxError("expected one expression", end)
     if items[0].get("class") == "STAR":
         raise SqlSyntaxError("expected an expression, found *", 0)
-    references = References()
+    references = References(digest=_digest(found[0]))
     _walk(found[0], frozenset(), references, f"{head}{sql}\n")
     references.parameters = [Reference(p.name, p.offset - len(head)) for p in references.parameters]
     references.hidden = [Reference(h.name, h.offset - len(head)) for h in references.hidden]
@@ -144,7 +151,9 @@ def _walk(node: Any, ctes: frozenset[str], found: References, sql: str) -> None:
     if kind == "BASE_TABLE":
         parts = [p for p in (node["catalog_name"], node["schema_name"], node["table_name"]) if p]
         in_scope = len(parts) == 1 and parts[0].lower() in ctes
-        if not in_scope and not _FILE.search(node["table_name"]):
+        if _FILE.search(node["table_name"]):
+            found.outside = True
+        elif not in_scope:
             found.reads.add(join_name(parts))
     elif kind in ("PARAMETER", "VALUE_PARAMETER") and node.get("class") == "PARAMETER":
         found.parameters.append(Reference(node["identifier"], _offset(node, sql)))
@@ -161,6 +170,11 @@ def _walk(node: Any, ctes: frozenset[str], found: References, sql: str) -> None:
     for key, value in node.items():
         if key != "cte_map" and isinstance(value, (dict, list)):
             _walk(value, scope, found, sql)
+
+
+def _digest(tree: Any) -> str:
+    """Return a short text that is equal for equal trees, wherever their parts stand."""
+    return hashlib.sha256(_PLACE.sub("", json.dumps(tree)).encode()).hexdigest()[:16]
 
 
 def _offset(node: dict[str, Any], sql: str) -> int:
@@ -194,6 +208,7 @@ def _from_sqlglot(sql: str, parameters: frozenset[str], *, select: bool = False)
         return found
     if isinstance(tree, (exp.Create, exp.Drop)) and tree.kind == "SCHEMA":
         return found
+    found.digest = hashlib.sha256(tree.sql(dialect="duckdb", comments=False).encode()).hexdigest()[:16]
     written = None if select else _written(tree)
     ctes = {cte.alias_or_name.lower() for cte in tree.find_all(exp.CTE)}
     for function in tree.find_all(exp.Func):

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlflow.sdk import (
     RowCounts,
@@ -21,8 +21,10 @@ from sqlflow.sdk import (
     split_name,
 )
 
+from . import history
 from .aligning import BATCH, TARGET, Alignment, align
 from .connection import Connection
+from .deleting import delete_keys, living, missing_rows
 from .keys import check_keys, deduplicated
 from .warehouse import STAGE_PREFIX, Entry, beside, quoted
 
@@ -36,6 +38,12 @@ class Done:
 
     rows: RowCounts
     warnings: tuple[str, ...] = ()
+
+    @property
+    def changed(self) -> bool:
+        """Whether rows may be other than before."""
+        counts = (self.rows.inserted, self.rows.updated, self.rows.deleted)
+        return any(n is None or n > 0 for n in counts)
 
     @property
     def total(self) -> int | None:
@@ -52,6 +60,8 @@ class Publication:
     indexes: tuple[tuple[str, str], ...] = ()
     makes: bool = False
     """Whether the target comes into being by it, or is replaced whole."""
+    anew: bool = False
+    """Whether rows that were there before are gone on purpose, or there were none."""
 
 
 def read_only(rows: int | None) -> RowCounts:
@@ -77,14 +87,54 @@ def prepare(db: Connection, write: TableWrite | ViewWrite | ScriptWrite) -> Publ
         )
     if write.mode == "replace":
         _refuse_foreign(db, write.target, entry, adopt=write.adopt)
-        return Publication(lambda db: _replace(db, write, entry), indexes, makes=True)
+        return Publication(lambda db: _replace(db, write, entry), indexes, makes=True, anew=entry is None)
+    if write.staged.batch.rebuild:
+        _refuse_foreign(db, write.target, entry, adopt=write.adopt)
     if write.key:
         check_keys(db, write)
-    if entry is None:
-        return Publication(lambda db: _replace(db, write, None), makes=True)
+    if entry is None or write.staged.batch.rebuild:
+        return Publication(lambda db: _made(db, write, entry), indexes, makes=True, anew=True)
+    if write.mode == "scd2":
+        fitted = align(db, history.stored(write))
+        return Publication(lambda db: Done(history.update(db, write, fitted)), indexes)
+    if write.mode == "merge":
+        return _prepared_merge(db, write, indexes)
     alignment = align(db, write)
-    modes = {"append": _append, "merge": _merge, "delete_insert": _delete_insert}
+    modes = {"append": _append, "delete_insert": _delete_insert}
     return Publication(lambda db: modes[write.mode](db, write, alignment), indexes)
+
+
+def _prepared_merge(db: Connection, write: TableWrite, indexes: tuple[tuple[str, str], ...]) -> Publication:
+    """Tell the rows that stay from those that go, then merge, then delete."""
+    kept, gone = living(_resolved(write))
+    alignment = align(db, kept)
+
+    def run(db: Connection) -> Done:
+        done = _merge(db, kept, alignment)
+        deleted = delete_keys(db, kept, gone) if gone else 0
+        if (missing := missing_rows(db, kept)) is not None:
+            deleted += _count(db, f"DELETE FROM {quoted(kept.target)} {TARGET} WHERE {missing}")
+        return replace(done, rows=replace(done.rows, deleted=(done.rows.deleted or 0) + deleted))
+
+    return Publication(run, indexes)
+
+
+def _resolved(write: TableWrite) -> TableWrite:
+    """Return the write with one row a key."""
+    if write.on_duplicate == "error":
+        return write
+    return replace(write, on_duplicate="error", staged=replace(write.staged, relation=f"({deduplicated(write)})"))
+
+
+def _made(db: Connection, write: TableWrite, entry: Entry | None) -> Done:
+    """Make the target out of the batch alone, whatever the mode."""
+    if write.mode == "scd2":
+        if entry is not None:
+            db.execute(f"DROP {entry.kind.upper()} {quoted(write.target)}")
+        rows = history.create(db, write)
+        _finish(db, write, entry)
+        return Done(RowCounts(read=write.staged.rows, inserted=rows, updated=0, deleted=None))
+    return _replace(db, living(_resolved(write))[0] if write.mode == "merge" else write, entry)
 
 
 def _refuse_foreign(db: Connection, target: str, entry: Entry | None, *, adopt: bool) -> None:
@@ -113,13 +163,18 @@ def _replace(db: Connection, write: TableWrite, entry: Entry | None) -> Done:
         db.execute(f"DROP {entry.kind.upper()} {quoted(write.target)}")
     if fresh != write.target:
         db.execute(f"ALTER TABLE {quoted(fresh)} RENAME TO {quote(name)}")
+    _finish(db, write, entry)
+    read = staged.rows if staged.rows is not None else rows
+    return Done(RowCounts(read=read, inserted=rows, updated=0, deleted=None))
+
+
+def _finish(db: Connection, write: TableWrite, entry: Entry | None) -> None:
+    """Give a table that was made anew what a query does not bring: NOT NULL, and the indexes that it had."""
     for column, spec in write.columns.items():
         if not spec.nullable:
             _require(db, write.target, column)
     for _, statement in entry.indexes if entry else ():
         db.execute(statement)
-    read = staged.rows if staged.rows is not None else rows
-    return Done(RowCounts(read=read, inserted=rows, updated=0, deleted=None))
 
 
 def _require(db: Connection, target: str, column: str) -> None:
@@ -206,6 +261,12 @@ def _unmatched(batch: str, target: str, match: str) -> str:
 def _delete_insert(db: Connection, write: TableWrite, alignment: Alignment) -> Done:
     target = quoted(write.target)
     alignment.apply(db, write.target)
+    if (interval := write.interval) is not None:
+        column = quote(interval.column)
+        bounds = {"start": interval.start, "end": interval.end}
+        deleted = _count(db, f"DELETE FROM {target} WHERE {column} >= $start AND {column} < $end", bounds)
+        inserted = _insert(db, write.target, write.staged.relation, alignment, {})
+        return Done(RowCounts(read=write.staged.rows, inserted=inserted, updated=0, deleted=deleted))
     keys = f"(SELECT DISTINCT {columns_list(write.key)} FROM {write.staged.relation})"
     match = key_match(write.key, TARGET, BATCH)
     deleted = _count(db, f"DELETE FROM {target} {TARGET} USING {keys} {BATCH} WHERE {match}")

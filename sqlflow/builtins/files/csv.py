@@ -20,18 +20,20 @@ class CsvConnector(LocalFileConnector):
     ReadOptions = CsvRead
     WriteOptions = CsvWrite
     suffix = "csv"
+    guesses_types = True
 
     def read(self, request: ReadRequest) -> Select:
         """Hand the engine a scan with every option of the format stated."""
         options: CsvRead = request.options
-        files = self.files(request.config, options.path, request.folder)
+        files = self.wanted(request)
         shape = inspect(Path(files[0]), options)
         if shape.fatal is not None:
             raise shape.fatal
         ordered, fatal = same_columns(files, shape, options) if options.header else (True, None)
         if fatal is not None:
             raise fatal
-        declared = {name.lower(): spec.type for name, spec in request.columns.items()}
+        declared = {name.lower(): kind for name, kind in request.delta.types.items()}
+        declared |= {name.lower(): spec.type for name, spec in request.columns.items()}
         types = {name: declared[name.lower()] for name in shape.columns if name.lower() in declared}
         read, cleanup = unpadded(files, options)
         settings = {

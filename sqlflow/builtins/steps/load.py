@@ -2,7 +2,33 @@
 
 from __future__ import annotations
 
-from sqlflow.sdk import ArrowStream, ReadRequest, Select, Source, StepContext, StepInput, TableStep, WriteConfig
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from sqlflow.sdk import (
+    FILE,
+    ArrowStream,
+    BoundEndpoint,
+    Commit,
+    Delta,
+    FileVersion,
+    Memory,
+    Objection,
+    ReadRequest,
+    RowCounts,
+    Select,
+    Source,
+    StepContext,
+    StepError,
+    StepExecutionResult,
+    StepInput,
+    StepPlan,
+    TableStep,
+    TransientError,
+    WriteConfig,
+)
 
 
 class LoadConfig(WriteConfig):
@@ -18,9 +44,75 @@ class LoadStep(TableStep):
     name = "load"
     Config = LoadConfig
 
-    def rows(self, given: StepInput, context: StepContext) -> Select | ArrowStream:
+    def plan(self, given: StepInput, folder: Path) -> StepPlan:
+        """Say which table is written, and what does not go together."""
+        plan = super().plan(given, folder)
+        endpoint = given.endpoints.get("source")
+        if endpoint is None or endpoint.incremental is None:
+            return plan
+        found = list(plan.objections)
+        if not endpoint.connector.lists_files:
+            told = f"connector {endpoint.connector.name!r} lists no files, so none can be new"
+            found.append(Objection("source", told, "remove incremental, or write cursor: COLUMN"))
+        if given.config.mode == "replace":
+            told = "mode replace would keep only the rows of the new files"
+            found.append(Objection("source", told, "write mode: append, or merge with a key"))
+        deletes = given.config.deletes
+        if deletes is not None and deletes.missing:
+            told = "new files are never complete, and the rows of the other files would be deleted"
+            found.append(Objection("deletes", told, "mark deleted rows: deletes: {column: is_deleted}"))
+        return replace(plan, remembers=True, objections=tuple(found))
+
+    def rows(self, given: StepInput, context: StepContext, delta: Delta) -> Select | ArrowStream:
         """Ask the connector, telling it the declared columns and what the engine can scan by itself."""
         source = given.endpoints["source"]
         dialects = frozenset({context.session.dialect})
-        request = ReadRequest(source.config, source.options, context.folder, given.config.columns, dialects)
+        request = ReadRequest(source.config, source.options, context.folder, given.config.columns, dialects, delta)
         return source.connector.read(request)
+
+    def execute(self, given: StepInput, context: StepContext) -> StepExecutionResult:
+        """Load everything, or only the files that are new."""
+        source = given.endpoints["source"]
+        if source.incremental is None:
+            return super().execute(given, context)
+        listed = source.connector.versions(source.config, source.options, context.folder) or ()
+        state = context.memory(given.config.target)
+        known = {} if context.window.full_refresh else state.all(FILE)
+        fresh = [file for file in listed if known.get(file.path) != _value(file)]
+        repeatable = given.config.mode != "append" or bool(given.config.key)
+        if not repeatable and (changed := [file.path for file in fresh if file.path in known]):
+            raise StepError(
+                f"{changed[0]} was loaded before and has changed since; append would write its rows twice",
+                hint="write mode: merge with a key, or run with --full-refresh",
+                code="SF734",
+            )
+        if not fresh:
+            on_target = tuple(check for check in given.checks if check.scope == "target")
+            done = context.session.publish(Commit(context.token, None, given.config.target, on_target, rows=0))
+            counts = RowCounts(read=0, inserted=0, updated=0, deleted=0)
+            return StepExecutionResult(counts, checks=done.checks, note=f"none of {len(listed)} files is new")
+        paths = tuple(file.path for file in fresh)
+        result = self.landing(
+            given,
+            context,
+            delta=Delta(files=paths),
+            memories=tuple(Memory(FILE, file.path, _value(file)) for file in fresh),
+            verify=lambda: _unchanged(source, context.folder, fresh),
+        ).land()
+        return replace(result, note=f"{len(fresh)} of {len(listed)} files are new")
+
+
+def _value(file: FileVersion) -> Mapping[str, Any]:
+    return {"size": file.size, "stamp": file.stamp}
+
+
+def _unchanged(source: BoundEndpoint, folder: Path, read: Sequence[FileVersion]) -> None:
+    """Make sure that the files are what they were when they were listed."""
+    now = {f.path: f for f in source.connector.versions(source.config, source.options, folder) or ()}
+    changed = [file.path for file in read if now.get(file.path) != file]
+    if changed:
+        raise TransientError(
+            f"{changed[0]} changed while it was read; nothing was written",
+            hint="run again when it is complete, or let it be written under another name and renamed",
+            code="SF734",
+        )
