@@ -57,10 +57,9 @@ def check_keys(db: Connection, write: TableWrite) -> None:
 def deduplicated(write: TableWrite) -> str:
     """Return the batch with one row a key: the first or the last in the given order."""
     order = ", ".join(_order_term(term, reverse=write.on_duplicate == "last") for term in write.order_by)
-    return (
-        "SELECT * EXCLUDE (sqlflow_rank) FROM (SELECT *, row_number() OVER "
-        f"(PARTITION BY {columns_list(_group(write))} ORDER BY {order}) AS sqlflow_rank FROM {write.staged.relation}) WHERE sqlflow_rank = 1"
-    )
+    ranked = f"row_number() OVER (PARTITION BY {columns_list(_group(write))} ORDER BY {order}) AS sqlflow_rank"
+    batch = write.staged.relation
+    return f"SELECT * EXCLUDE (sqlflow_rank) FROM (SELECT *, {ranked} FROM {batch}) WHERE sqlflow_rank = 1"
 
 
 def _group(write: TableWrite) -> tuple[str, ...]:
