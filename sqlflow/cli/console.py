@@ -75,12 +75,14 @@ class Plain:
         told = [told_rows(event.type, event.rows), *event.summary.get("outputs", ())]
         if checks := event.summary.get("checks"):
             told.append(plural(checks, "check"))
+        if because := event.summary.get("because"):
+            told.append("ran: " + "; ".join(because))
         if note := event.summary.get("note"):
             told.append(note)
         if event.state == "succeeded":
             told.append(duration(event.duration_ms))
         error = event.summary.get("error")
-        if event.state in ("skipped", "cancelled") and event.reason:
+        if (event.state in ("skipped", "cancelled") and event.reason) or event.reason == "committed before":
             told = [event.reason]
         elif error:
             told = [f"{error['code']} {error['message'].splitlines()[0]}"]

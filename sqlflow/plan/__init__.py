@@ -7,10 +7,9 @@ from .effects import effects
 from .endpoints import Connections, declared_connections
 from .engines import engine_plan
 from .graph import table_key
-from .model import Condition, EnginePlan, Plan, PlannedStep
+from .model import Asked, Condition, EnginePlan, Plan, PlannedStep
 from .planner import Request, make_plan
 from .variables import Scope, Value
-from .windows import Asked
 
 __all__ = [
     "Asked",

@@ -82,6 +82,7 @@ class Binder:
             frozenset(references.reads),
             frozenset(references.writes),
             frozenset(p.name for p in references.parameters) & self.deferred,
+            references.volatile,
             references.digest,
             literal and strip(literal),
         )

@@ -157,6 +157,10 @@ class Connector(ABC, Generic[C]):
         """
         return None
 
+    def exists(self, config: Any, options: Any, folder: Path) -> bool | None:
+        """Tell whether what a write of these options leaves is there; None when only a look at the system can tell."""
+        return None
+
     def write(self, request: WriteRequest, rows: Rows) -> WriteResult:
         """Write the rows so that a reader sees all of them or what was there before."""
         raise StepError(f"connector {self.name!r} cannot write", hint="use it as a source", kind="internal")

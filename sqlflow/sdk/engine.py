@@ -250,8 +250,8 @@ class Session(Protocol):
     def arrow(self, sql: str, parameters: Mapping[str, Any] | None = None) -> pa.Table:
         """Return a result as an Arrow table."""
 
-    def committed(self, run: str) -> frozenset[str]:
-        """Return the steps of a run that the ledger holds as ended."""
+    def committed(self, run: str) -> Mapping[str, str | None]:
+        """Return the steps of a run that the ledger holds as ended, each with its fingerprint."""
 
     def state(
         self, pipeline: str | None = None, step: str | None = None, *, history: bool = False

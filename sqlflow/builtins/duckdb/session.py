@@ -178,7 +178,7 @@ class DuckDbSession:
         """Return a result as an Arrow table."""
         return self.db.arrow(sql, parameters)
 
-    def committed(self, run: str) -> frozenset[str]:
+    def committed(self, run: str) -> dict[str, str | None]:
         """Return the steps of a run that the ledger holds."""
         return ledger.steps_of(self.db, run)
 

@@ -62,6 +62,10 @@ class LocalFileConnector(Connector[FileConfig]):
             found.append(FileVersion(os.path.relpath(name, root), seen.st_size, str(seen.st_mtime_ns)))
         return found
 
+    def exists(self, config: FileConfig, options: Any, folder: Path) -> bool:
+        """Tell whether the file, or the folder of partitions, is there."""
+        return Path(root_of(config, folder), options.path).exists()
+
     def wanted(self, request: ReadRequest) -> list[str]:
         """Return the files to read: those asked for by name, else all that there are."""
         files = request.delta.files

@@ -90,6 +90,7 @@ class TransformStep(TableStep):
             makes_view=view,
             incremental=plan.incremental and not view,
             ranged=plan.ranged or config.batches is not None,
+            steady=config.batches is None,
             remembers=plan.remembers or config.batches is not None,
             objections=tuple(found),
         )
