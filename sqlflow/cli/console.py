@@ -145,5 +145,6 @@ def told_rows(kind: str, rows: RowCounts) -> str:
             if rows.updated or rows.deleted or rows.read not in (None, rows.inserted)
             else plural(rows.inserted, "row")
         )
-    told += [f"{n:,} {word}" for n, word in ((rows.updated, "updated"), (rows.deleted, "deleted")) if n]
+    counts = ((rows.updated, "updated"), (rows.deleted, "deleted"), (rows.quarantined, "quarantined"))
+    told += [f"{n:,} {word}" for n, word in counts if n]
     return ", ".join(told)

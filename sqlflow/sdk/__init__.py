@@ -80,6 +80,7 @@ from .engine import (
     Published,
     ScriptWrite,
     Session,
+    SetAside,
     Staged,
     TableInfo,
     TableWrite,
@@ -128,7 +129,7 @@ from .step import (
 from .storage import StorageBackend, StorageLocation
 from .udf import Udf, udf
 from .writeconfig import Batches, Deletes, WriteConfig, order_objections, write_objections
-from .writing import Landing, TableStep, summed
+from .writing import Landing, TableStep, quarantine_table, summed
 
 __all__ = [
     "CATALOG",
@@ -210,6 +211,7 @@ __all__ = [
     "SecretProvider",
     "Select",
     "Session",
+    "SetAside",
     "Source",
     "Span",
     "SqlFile",
@@ -267,6 +269,7 @@ __all__ = [
     "parse_baseline",
     "parse_duration",
     "parse_moment",
+    "quarantine_table",
     "quote",
     "quote_name",
     "refuse_failed",

@@ -17,6 +17,7 @@ from sqlflow.sdk import (
     Rows,
     ScriptWrite,
     Select,
+    SetAside,
     Staged,
     StateEntry,
     StepError,
@@ -26,11 +27,12 @@ from sqlflow.sdk import (
     Token,
     Udf,
     ViewWrite,
+    quarantine_table,
     quote,
     refuse_failed,
 )
 
-from . import checking, inventory, ledger, publishing, staging, state
+from . import checking, inventory, ledger, publishing, quarantine, staging, state
 from .connection import Connection
 from .faults import translated
 from .outflow import DuckDbRows
@@ -119,6 +121,16 @@ class DuckDbSession:
         """Run checks in as few scans as possible."""
         return checking.run(self.db, relation, checks)
 
+    def sift(
+        self, staged: Staged, checks: Sequence[Check], table: str
+    ) -> tuple[Staged, SetAside | None, tuple[CheckResult, ...]]:
+        """Take the rows that fail a check out of a batch."""
+        return quarantine.sift(self.db, staged, checks, table)
+
+    def rejected(self, source: Select, table: str) -> SetAside | None:
+        """Return what the scan of a source could not read."""
+        return quarantine.rejected(self.db, source.rejects, table) if source.rejects else None
+
     def publish(self, commit: Commit) -> Published:
         """Write, check and record in one transaction."""
         write = commit.write
@@ -128,9 +140,12 @@ class DuckDbSession:
         targets = write.targets if isinstance(write, ScriptWrite) else (commit.target,)
         makes = bool(plan and plan.makes)
         with self.db.transaction():
+            if commit.first is not None:
+                publishing.prepare(self.db, commit.first).run(self.db)
             done = self._written(plan, write) if plan else publishing.Done(publishing.read_only(commit.rows))
-            for script in commit.aside:
-                publishing.prepare(self.db, script).run(self.db)
+            if makes and isinstance(write, TableWrite):
+                quarantine.clear(self.db, quarantine_table(write.target), commit.token)
+            fresh = [aside.table for aside in commit.aside if quarantine.keep(self.db, aside, commit.token)]
             checks: tuple[CheckResult, ...] = ()
             if commit.checks and commit.target:
                 checks = checking.run(self.db, quoted(commit.target), commit.checks)
@@ -141,6 +156,9 @@ class DuckDbSession:
                 memories += commit.learned(schema)
             changed = write is not None and (makes or done.changed)
             line = ledger.append(self.db, commit.token, targets, done.total, made=makes, changed=changed)
+            for aside in commit.aside:
+                own = aside.table in fresh
+                ledger.append(self.db, commit.token, (aside.table,), aside.rows, made=own, changed=True)
             if makes and made and self.warehouse.remembered(made):
                 state.forget_target(self.db, commit.token, made, line, own=bool(plan and plan.anew))
             state.remember(self.db, commit.token, commit.target, memories, self.warehouse.next_line())
@@ -149,6 +167,8 @@ class DuckDbSession:
         for target in targets if changed else ():
             if target is not None:
                 self.warehouse.moved(target, line)
+        for name in fresh:
+            self.warehouse.note(name, Entry("table"), made=True)
         if memories and commit.target:
             self.warehouse.remembered(commit.target, now=True)
         if isinstance(write, ScriptWrite):

@@ -81,7 +81,8 @@ class TransformStep(TableStep):
             found.append(Objection("on_schema_change", "on_schema_change has no effect in mode replace", hint))
         view = config.materialize == "view"
         options = (("mode", config.mode != "replace"), ("columns", bool(config.columns)), ("cursor", config.cursor))
-        for option, given_value in (*options, ("batches", config.batches)):
+        aside = any(check.quarantine for check in given.checks)
+        for option, given_value in (*options, ("batches", config.batches), ("checks: quarantine", aside)):
             if view and given_value:
                 found.append(Objection(option, f"{option} has no effect on a view", "remove it, or materialize: table"))
         return replace(
