@@ -102,19 +102,29 @@ class DuckDbSession:
 
     def check(self, relation: str, checks: Sequence[Check]) -> tuple[CheckResult, ...]:
         """Run checks in as few scans as possible."""
-        return checking.run(self.db, relation, checks)
+        try:
+            return checking.run(self.db, relation, checks)
+        except StepError:
+            for check in checks if len(checks) > 1 else ():  # alone, the broken one is named
+                checking.run(self.db, relation, [check])
+            raise
 
     def publish(self, commit: Commit) -> Published:
         """Write, check and record in one transaction."""
         write = commit.write
         plan = publishing.prepare(self.db, write) if write is not None else None
-        with self.db.transaction():
-            done = self._written(plan, write) if plan else publishing.Done(publishing.read_only(commit.rows))
-            checks: tuple[CheckResult, ...] = ()
-            if commit.checks and commit.target:
-                checks = checking.run(self.db, quoted(commit.target), commit.checks)
-                refuse_failed(checks, kept=f"{commit.target} keeps its old rows")
-            ledger.append(self.db, commit.token, commit.target, done.total, made=bool(plan and plan.makes))
+        checks: tuple[CheckResult, ...] = ()
+        try:
+            with self.db.transaction():
+                done = self._written(plan, write) if plan else publishing.Done(publishing.read_only(commit.rows))
+                if commit.checks and commit.target:
+                    checks = checking.run(self.db, quoted(commit.target), commit.checks)
+                    refuse_failed(checks, kept=f"{commit.target} keeps its old rows")
+                ledger.append(self.db, commit.token, commit.target, done.total, made=bool(plan and plan.makes))
+        except StepError as error:
+            if error.code == "SF702" and len(commit.checks) > 1:
+                self._blame(plan, commit, error)
+            raise
         ledger.verify(self.db, commit.token)
         self.commits += (commit.target,)
         if isinstance(write, ScriptWrite):
@@ -125,6 +135,15 @@ class DuckDbSession:
         made = commit.target if isinstance(write, (TableWrite, ViewWrite)) else None
         schema = self.db.types_of(quoted(made)) if made else None
         return Published(done.rows, schema, checks, done.warnings)
+
+    def _blame(self, plan: publishing.Publication | None, commit: Commit, error: StepError) -> None:
+        """Name the check whose SQL is broken. The transaction that met it is dead, so another is run and undone."""
+        with self.db.transaction():
+            if plan is not None:
+                self._written(plan, commit.write)
+            for check in commit.checks:
+                checking.run(self.db, quoted(commit.target or ""), [check])
+            raise error  # alone, each of them holds
 
     def _written(self, plan: publishing.Publication, write: Any) -> publishing.Done:
         try:
