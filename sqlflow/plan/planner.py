@@ -246,7 +246,7 @@ class _Planner:
                 self.diagnosis.add("SF201", f"no step of this pipeline takes the default {key!r}", place, "remove it")
 
 
-_STEP = re.compile(r"step '[^']*'")
+_STEP = re.compile(r"step '[^']*'|\bdefaults\b")
 
 
 def _once(problems: list[Problem]) -> list[Problem]:
