@@ -480,8 +480,8 @@ BAD_SQL = [
     case("declared column missing", "sql: select 2 as id\ncolumns: {iid: integer}", ["SF720", "'iid'", "'id'"]),
     case(
         "declared type unknown",
-        "sql: select 2 as id\ncolumns: {id: bigimt}",
-        ["bigimt", "you mean", "bigint"],
+        "sql: select 2 as id\ncolumns: {id: mood}",
+        ["mood", "does not exist"],
     ),
     case(
         "failed check",
@@ -704,6 +704,22 @@ def test_records_that_go_away_do_not_fail_a_run(tmp_path: Path) -> None:
     assert "Traceback" not in done.err
     assert done.code == 0
     assert tables(tmp_path) == ["raw.orders", "t.after", "t.first"]
+
+
+def test_the_warehouse_is_no_source_of_its_own(old: Path) -> None:
+    """A load from the file of the warehouse says that its tables are there already."""
+    done = run_inside(old, load("connector: duckdb, path: bad.duckdb, table: t"))
+    failed(done, "SF716", "bad.duckdb is open in this run already", "write a transform")
+
+
+def test_databases_are_read_side_by_side(old: Path) -> None:
+    """Several steps may read DuckDB files, one file twice among them, at the same time."""
+    for name in ("a", "b"):
+        with duckdb.connect(str(old / f"{name}.duckdb")) as connection:
+            connection.execute("create table t as select range as id from range(1000000)")
+    source = "{{id: {0}, type: load, target: raw.{0}, source: {{connector: duckdb, path: {1}.duckdb, table: t}}}}"
+    loads = "\n".join("- " + source.format(*names) for names in [("x", "a"), ("y", "b"), ("z", "a"), ("w", "b")])
+    assert run_inside(old, steps(loads)).code == 0
 
 
 # --- time, signals and locks

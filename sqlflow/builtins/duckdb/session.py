@@ -45,6 +45,7 @@ class DuckDbSession:
         self._teardown: list[str] = []
         self._staged: list[str] = []
         self._cleanup: list[Callable[[], None]] = []
+        self._setting = False
         self.commits: tuple[str | None, ...] = ()
 
     def fork(self) -> DuckDbSession:
@@ -87,6 +88,8 @@ class DuckDbSession:
     def stage(self, source: Select | ArrowStream, batch: Batch) -> Staged:
         """Take a batch in, as a query when it is used once, else as a table."""
         if isinstance(source, Select):
+            if source.setup and not self._setting:
+                self._setting = self.warehouse.setting.acquire()
             for statement in source.setup:
                 self.db.execute(statement)
             self._teardown += source.teardown
@@ -179,6 +182,8 @@ class DuckDbSession:
         for statement in (*unused, *reversed(self._teardown)):
             with contextlib.suppress(duckdb.Error):  # the connection goes anyway
                 self.db.raw.execute(statement)
+        if self._setting:
+            self.warehouse.setting.release()
         for cleanup in self._cleanup:
             cleanup()
         if not self._forked:

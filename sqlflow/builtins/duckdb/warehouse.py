@@ -37,6 +37,8 @@ class Warehouse:
 
     root: Any
     lock: threading.Lock = field(default_factory=threading.Lock)
+    setting: threading.Lock = field(default_factory=threading.Lock)
+    """Held from the setup of a scan to its teardown: what it attaches is attached for all connections."""
     functions: list[str] = field(default_factory=list)
     _entries: dict[str, Entry] | None = None
     _owned: set[str] | None = None
