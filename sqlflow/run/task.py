@@ -79,6 +79,10 @@ class Task:
         """Announce how the step ended."""
         record = self.record
         summary: dict[str, Any] = {"checks": len(record.checks)} if record.checks else {}
+        if tolerated := sum(check.failures or 0 for check in record.checks if check.passed):
+            summary["tolerated"] = tolerated
+        if self.step.plan.makes_view:
+            summary["view"] = True
         if record.outputs:
             summary["outputs"] = [self.plan.redactor.text(place) for place in record.outputs]
         if record.error:

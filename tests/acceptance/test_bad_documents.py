@@ -355,6 +355,24 @@ def test_every_ring_is_told(sqlflow: Command) -> None:
     assert sqlflow("validate", "SF402_two_rings.yaml").out.count(" SF402 ") == 2
 
 
+def test_a_long_ring_is_told_shortly(sqlflow: Command, tmp_path: Path) -> None:
+    """However many steps a ring has, its problem fits on a screen."""
+    ring = [f"- {{id: s{n}, type: transform, target: t{n}, sql: select * from t{(n + 1) % 300}}}" for n in range(300)]
+    (tmp_path / "bad.yaml").write_text(steps("\n".join(ring)), encoding="utf-8")
+    told = sqlflow("validate", "bad.yaml", cwd=tmp_path).out
+    assert "... 280 more ..." in told
+    assert len(told) < 3000
+
+
+def test_a_type_of_the_warehouse_is_no_misspelt_one(sqlflow: Command, tmp_path: Path) -> None:
+    """A column may have a type that only the warehouse knows; one that looks like another is written in quotes."""
+    document = transform(
+        "columns: {a: mood, b: '\"bigimt\"', c: 'struct(x bigint)[]', d: double precision}\nsql: from t"
+    )
+    (tmp_path / "good.yaml").write_text(document, encoding="utf-8")
+    assert sqlflow("validate", "good.yaml", cwd=tmp_path).code == 0
+
+
 def test_aliases_cannot_blow_a_document_up(tmp_path: Path) -> None:
     """A document of some hundred bytes is checked in seconds, whatever its aliases stand for."""
     names = "abcdefgh"

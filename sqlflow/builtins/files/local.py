@@ -47,7 +47,10 @@ class LocalFileConnector(Connector[FileConfig]):
     def objections(self, config: FileConfig, options: Any, folder: Path) -> Iterator[Objection]:
         """Tell when no file matches the path."""
         root, reading = root_of(config, folder), type(options) is self.ReadOptions
-        if reading and not matches(root, options.path):
+        if reading and (root / options.path).is_dir():
+            pattern = Path(options.path, f"*.{self.suffix}").as_posix()
+            yield Objection("path", f"{options.path} is a folder", f"write {pattern} for the files in it", "SF501")
+        elif reading and not matches(root, options.path):
             what = "no file matches" if is_pattern(options.path, root) else "file not found:"
             yield Objection("path", f"{what} {options.path}", f"looked in {_shown(root)}; check the path", "SF501")
 

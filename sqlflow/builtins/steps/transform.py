@@ -53,7 +53,10 @@ class TransformStep(TableStep):
             hint = "write sql: | and the SELECT below it"
             found.append(Objection("sql", "needs sql or sql_file, and not both", hint))
         view = config.materialize == "view"
-        for option, given_value in (("mode", config.mode != "replace"), ("columns", bool(config.columns))):
+        without_effect = {"mode": config.mode != "replace", "key": bool(config.key), "columns": bool(config.columns)}
+        if view:
+            found = [objection for objection in found if objection.option != "key"]
+        for option, given_value in without_effect.items():
             if view and given_value:
                 found.append(Objection(option, f"{option} has no effect on a view", "remove it, or materialize: table"))
         return replace(plan, mode=None if view else config.mode, makes_view=view, objections=tuple(found))
