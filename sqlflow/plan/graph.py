@@ -13,6 +13,9 @@ from sqlflow.sdk import fold, fold_name
 
 from .model import PlannedStep
 
+SHOWN = 20
+"""Steps of a ring that are told by name."""
+
 
 @dataclass
 class Graph:
@@ -133,14 +136,16 @@ def _ring(edges: Mapping[str, Iterable[str]]) -> list[str]:
 
 
 def _ring_problem(ring: list[str], graph: Graph, by_id: Mapping[str, PlannedStep]) -> Problem:
-    ties = " -> ".join(
+    ties = [
         f"{later} (needs {graph.reasons.get((later, earlier), '?')})"
         for earlier, later in zip(ring[-2::-1], ring[:0:-1], strict=True)
-    )
+    ]
+    if len(ties) > SHOWN:
+        ties[SHOWN // 2 : -SHOWN // 2] = [f"... {len(ties) - SHOWN:,} more ..."]
     marks = sorted({by_id[name].mark for name in ring})
     hint = "let one of them read another table, or merge them into one step"
-    message = f"steps wait for each other in a ring: {ties} -> {ring[-1]}"
-    return Problem("SF402", message, marks[0], hint, related=tuple(marks[1:]))
+    message = f"steps wait for each other in a ring: {' -> '.join(ties)} -> {ring[-1]}"
+    return Problem("SF402", message, marks[0], hint, related=tuple(marks[1:SHOWN]))
 
 
 def downstream(waits_for: Mapping[str, Iterable[str]], start: str) -> set[str]:

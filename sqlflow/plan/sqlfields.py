@@ -97,7 +97,9 @@ class Binder:
             mark = piece.mark(reference.offset)
             place = mark if not isinstance(mark, Scalar) else self.diagnosis.source.at(mark)
             if reference.name.isdigit():
-                self.diagnosis.add("SF404", f"positional parameter ${reference.name}", place, "write $name")
+                shown = "?" if piece.text[reference.offset : reference.offset + 1] == "?" else f"${reference.name}"
+                hint = "write $name, the name of a variable that is declared under vars"
+                self.diagnosis.add("SF404", f"positional parameter {shown}", place, hint)
             elif value is None:
                 self.diagnosis.undefined.setdefault(reference.name, []).append(place)
             elif value.known:

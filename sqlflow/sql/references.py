@@ -205,11 +205,15 @@ def _offset(node: dict[str, Any], sql: str) -> int:
 
 _NAMED = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*|\d+)")
 
+_MARK = re.compile(r"'(?:[^']|'')*'|\?")
+
 
 def _parameters(sql: str, names: frozenset[str]) -> Iterator[Reference]:
     """Find the first use of each parameter; the parser has said which names there are."""
+    marks = [m.start() for m in _MARK.finditer(sql) if m[0] == "?"]
     for name in sorted(names):
-        offset = next((m.start() for m in _NAMED.finditer(sql) if m[1].lower() == name.lower()), 0)
+        nth = marks[int(name) - 1] if name.isdigit() and 0 < int(name) <= len(marks) else 0
+        offset = next((m.start() for m in _NAMED.finditer(sql) if m[1].lower() == name.lower()), nth)
         yield Reference(name, offset)
 
 

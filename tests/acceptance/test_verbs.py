@@ -155,6 +155,8 @@ def test_query_forms(project):
         (("run", "shop.pipeline.yaml", "--var", "since=yesterday"), 2, "is not a date"),
         (("run", "shop.pipeline.yaml", "--select", "ordes"), 2, "did you mean 'orders'?"),
         (("explain", "SF99"), 1, "nothing is called"),
+        (("explain", "conector", "csv"), 1, "did you mean 'connector'?"),
+        (("explain", "connector", "parket"), 1, "did you mean 'parquet'?"),
         (("runs", "show"), 1, "no runs yet"),
         (("connector", "test", "file"), 2, "did you mean 'files'?"),
         (("connector", "describe", "cvs"), 1, "did you mean 'csv'?"),
@@ -197,6 +199,25 @@ def test_explanations(project):
         project, "explain", "sf201"
     )
     assert "on_duplicate" in sqlflow(project, "explain", "load")
+
+
+def test_explanations_of_a_kind(project):
+    """A name may stand behind its kind, or behind the first word of it."""
+    assert sqlflow(project, "explain", "connector", "csv") == sqlflow(project, "explain", "csv")
+    assert "step type load" in sqlflow(project, "explain", "step", "load")
+
+
+def test_what_a_line_of_a_step_says(project):
+    """A step that makes a view says so, and so does a check that lets failures through."""
+    (project / "v.yaml").write_text(
+        "version: 1\nname: v\nsteps:\n"
+        "  - {id: seen, type: transform, target: seen, materialize: view, sql: select 1 as id}\n"
+        "  - id: held\n    type: transform\n    target: held\n    sql: select null as id\n"
+        "    checks: [{not_null: [id], max_failures: 1}]\n"
+    )
+    told = sqlflow(project, "run", "v.yaml")
+    assert "transform  view, " in told
+    assert "1 row, 1 check, 1 failure let through by max_failures, " in told
 
 
 def test_pipelines_under_their_noun(project):

@@ -206,7 +206,8 @@ def _append(db: Connection, write: TableWrite, alignment: Alignment) -> Done:
         match = key_match(write.key, TARGET, BATCH)
         if differing := alignment.difference():
             joined = f"{batch} {BATCH} JOIN {target} {TARGET} ON {match}"
-            changed = db.execute(f"SELECT count(*) FROM {joined} WHERE {differing}")[0][0]
+            keys = columns_list(write.key, prefix=f"{BATCH}.")
+            changed = db.execute(f"SELECT count(DISTINCT ({keys})) FROM {joined} WHERE {differing}")[0][0]
             if changed:
                 told = f"{changed} rows have a key that is in {write.target} already but other values"
                 warnings = (f"{told}; append keeps the old ones. Write mode: merge to update them",)
