@@ -23,6 +23,7 @@ from .graph import build, feeds, ordered
 from .model import Plan, PlannedStep
 from .rules import reserved_schemas, shared_outputs, shared_tables
 from .selection import selected
+from .sqlfields import parse_ahead
 from .variables import Declaration, Scope, resolve_variables
 
 DEFAULT_CONCURRENCY = 4
@@ -193,6 +194,7 @@ class _Planner:
                 )
 
     def _steps(self, scope: Scope, connections: Connections) -> list[PlannedStep]:
+        parse_ahead([self.document])
         node = self.document.node("steps")
         defaults_node = self.document.node("defaults")
         defaults = None
