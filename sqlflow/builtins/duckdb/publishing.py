@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -28,6 +29,11 @@ from .warehouse import STAGE_PREFIX, Entry, beside, quoted
 
 MET = "temp.sqlflow_met"
 """Temporary table of the rows that a merge found in its target."""
+
+NUMBERED = "sqlflow_numbered"
+"""Temporary table of a batch whose rows have no number of their own."""
+
+_FIXED_WIDTH = re.compile(r"(?!.*\])(U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL|BOOLEAN|DATE|TIME|UUID)")
 
 
 @dataclass(frozen=True)
@@ -164,37 +170,69 @@ def _append(db: Connection, write: TableWrite, alignment: Alignment) -> Done:
 def _merge(db: Connection, write: TableWrite, alignment: Alignment) -> Done:
     """Replace the matched rows that differ and insert the new ones; equal rows are not touched.
 
-    The target is joined once: what was met, and whether it differs, is kept with its row id, and everything else
+    The target is joined once: what was met, and whether it differs, is kept as pairs of row ids, and everything else
     works on that. A key that the target holds more than once becomes one row; the others count as deleted.
     """
-    target, names = quoted(write.target), alignment.insert_names
+    target, carried = quoted(write.target), alignment.carried
     alignment.apply(db, write.target)
-    batch = f"({deduplicated(write)})" if write.on_duplicate != "error" else write.staged.relation
-    differing, carried = alignment.difference() or "FALSE", alignment.carried
-    met = [f"{BATCH}.{quote(k)}" for k in write.key] + [f"{TARGET}.{quote(c)}" for c in carried]
     hidden = any(fold(name) == "rowid" for name in alignment.target_names)  # a column of that name hides DuckDB's own
-    place = "NULL" if hidden else f"{TARGET}.rowid"
-    db.execute(
-        f"CREATE OR REPLACE TEMP TABLE sqlflow_met AS SELECT {', '.join(met)}, {place} AS sqlflow_row, "
-        f"({differing}) AS sqlflow_differs FROM {batch} {BATCH} JOIN {target} {TARGET} "
-        f"ON {key_match(write.key, TARGET, BATCH)}"
-    )
-    old = f"WHERE rowid IN (SELECT sqlflow_row FROM {MET} WHERE sqlflow_differs)"
+    batch, row, rows = _numbered(db, write, hidden=hidden)
+    _meet(db, write, alignment, batch, row, hidden=hidden)
+    old = f"WHERE rowid IN (SELECT sqlflow_old FROM {MET} WHERE sqlflow_differs)"
     if hidden:
-        old = f"{TARGET} USING {batch} {BATCH} WHERE {key_match(write.key, TARGET, BATCH)} AND ({differing})"
+        match, differing = key_match(write.key, TARGET, BATCH), alignment.difference() or "FALSE"
+        old = f"{TARGET} USING {batch} {BATCH} WHERE {match} AND ({differing})"
     deleted = _count(db, f"DELETE FROM {target} {old}")
-    keys, match = columns_list(write.key), key_match(write.key, "m", BATCH)
-    fresh = f"(SELECT {BATCH}.* FROM {batch} {BATCH} ANTI JOIN {MET} m ON {match})"
-    inserted = _insert(db, write.target, fresh, alignment, {})
-    kept = "".join(f", any_value({quote(c)}) AS {quote(c)}" for c in carried)
-    changed = f"(SELECT {keys}{kept} FROM {MET} GROUP BY {keys} HAVING bool_and(sqlflow_differs))"
-    both = columns_list(names, prefix=f"{BATCH}.") + "".join(f", m.{quote(c)}" for c in carried)
-    updated = 0
-    if deleted:
-        again = f"(SELECT {both} FROM {batch} {BATCH} JOIN {changed} m ON {match})"
+    inserted = rows - int(db.execute(f"SELECT count(DISTINCT sqlflow_row) FROM {MET}")[0][0])
+    known = MET if carried else f"(SELECT sqlflow_row FROM {MET} WHERE NOT sqlflow_differs)"
+    fresh = f"(SELECT {BATCH}.* FROM {batch} {BATCH} ANTI JOIN {known} m ON m.sqlflow_row = {row})"
+    updated = _insert(db, write.target, fresh, alignment, {}) - inserted
+    if carried and deleted:
+        kept = "".join(f", any_value({quote(c)}) AS {quote(c)}" for c in carried)
+        changed = f"(SELECT sqlflow_row{kept} FROM {MET} GROUP BY sqlflow_row HAVING bool_and(sqlflow_differs))"
+        both = columns_list(alignment.insert_names, prefix=f"{BATCH}.") + "".join(f", m.{quote(c)}" for c in carried)
+        again = f"(SELECT {both} FROM {batch} {BATCH} JOIN {changed} m ON m.sqlflow_row = {row})"
         updated = _insert(db, write.target, again, alignment, {}, carried)
     db.execute(f"DROP TABLE {MET}")
     return Done(RowCounts(read=write.staged.rows, inserted=inserted, updated=updated, deleted=deleted - updated))
+
+
+def _numbered(db: Connection, write: TableWrite, *, hidden: bool) -> tuple[str, str, int]:
+    """Return the batch as a table with one row a key, the number that tells its rows apart, and how many they are."""
+    staged = write.staged
+    if staged.materialized and staged.rows is not None and write.on_duplicate == "error" and not hidden:
+        return staged.relation, f"{BATCH}.rowid", staged.rows
+    batch = f"({deduplicated(write)})" if write.on_duplicate != "error" else staged.relation
+    made = db.execute(
+        f"CREATE OR REPLACE TEMP TABLE {NUMBERED} AS SELECT *, row_number() OVER () AS sqlflow_row FROM {batch}",
+        staged.parameters,
+    )
+    return f"temp.{NUMBERED}", f"{BATCH}.sqlflow_row", int(made[0][0])
+
+
+def _meet(db: Connection, write: TableWrite, alignment: Alignment, batch: str, row: str, *, hidden: bool) -> None:
+    """Write down which row of the batch meets which of the target, and whether they differ.
+
+    Reading text is most of the work, so it is compared only where everything of a fixed width is equal.
+    """
+    names = alignment.insert_names
+    quick = [c.name for c in write.staged.schema if _FIXED_WIDTH.match(c.type)] if not hidden else names
+    first = alignment.difference(quick)
+    rest = alignment.difference([name for name in names if name not in quick])
+    if not first:
+        first, rest = rest, ""
+    carried = "".join(f", {TARGET}.{quote(c)}" for c in alignment.carried)
+    old = "NULL" if hidden else f"{TARGET}.rowid"
+    db.execute(
+        f"CREATE OR REPLACE TEMP TABLE sqlflow_met AS SELECT {row} AS sqlflow_row, {old} AS sqlflow_old{carried}, "
+        f"({first or 'FALSE'}) AS sqlflow_differs FROM {batch} {BATCH} JOIN {quoted(write.target)} {TARGET} "
+        f"ON {key_match(write.key, TARGET, BATCH)}"
+    )
+    if rest:
+        db.execute(
+            f"UPDATE {MET} m SET sqlflow_differs = TRUE FROM {batch} {BATCH}, {quoted(write.target)} {TARGET} "
+            f"WHERE NOT m.sqlflow_differs AND m.sqlflow_row = {row} AND m.sqlflow_old = {TARGET}.rowid AND ({rest})"
+        )
 
 
 def _unmatched(batch: str, target: str, match: str) -> str:
