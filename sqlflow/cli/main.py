@@ -16,7 +16,7 @@ ALLOCATIONS = 50_000
 def command() -> None:
     """Run the command line as a process of its own, and let the system take it back: that is faster than Python is.
 
-    What others have registered for the end is called all the same, and threads that must end are waited for.
+    What is registered from here on for the end is called all the same, and threads that must end are waited for.
     """
     status: object = 0
 
