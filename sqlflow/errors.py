@@ -17,7 +17,7 @@ Every message says what was found, what was expected and what to do.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -99,7 +99,13 @@ class CheckFailed(StepError):
 
 
 class SchemaChanged(StepError):
-    """Columns are not what the target or the contract expects."""
+    """Columns are not what the target or the contract expects. `changes` holds them one by one, where known."""
+
+    def __init__(
+        self, message: str, *, hint: str | None = None, code: str | None = None, changes: Iterable[Any] = ()
+    ) -> None:
+        super().__init__(message, hint=hint, code=code)
+        self.changes: tuple[Any, ...] = tuple(changes)
 
 
 class RunInterrupted(SQLFlowError):

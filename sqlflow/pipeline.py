@@ -18,14 +18,15 @@ from threading import Event
 from typing import Any
 
 from sqlflow.errors import DocumentError
-from sqlflow.plan import Plan, Request, make_plan, parse_ahead
+from sqlflow.plan import Asked, Plan, Request, make_plan, parse_ahead
 from sqlflow.problem import Problem
 from sqlflow.project import Workspace, display, open_workspace
 from sqlflow.registry import Catalog, discover
 from sqlflow.result import RunResult
-from sqlflow.run import execute
+from sqlflow.run import Interrupted, execute, find_run
 from sqlflow.sdk import Observer
 from sqlflow.spec import CheckOptions, Document, Envelope, read_pipeline
+from sqlflow.spec import Pipeline as PipelineModel
 
 RESERVED = {
     "step type": frozenset(Envelope.model_fields),
@@ -72,6 +73,7 @@ class Pipeline:
         exclude: Sequence[str] = (),
         fail_fast: bool = False,
         offline: bool = False,
+        asked: Asked | None = None,
     ) -> Plan:
         """Resolve the document to steps that can run.
 
@@ -79,10 +81,6 @@ class Pipeline:
             DocumentError: it cannot run; carries every problem.
 
         """
-        document, self.document = self.document, None
-        document = read_pipeline(self.path, display(self.path)) if document is None else document
-        if isinstance(document, list):
-            raise DocumentError(document)
         now = datetime.now(UTC)
         given = {name: _text(value) for name, value in (vars or {}).items()}
         request = Request(
@@ -95,8 +93,47 @@ class Pipeline:
             tuple(exclude),
             fail_fast,
             offline,
+            asked or Asked(),
         )
-        return make_plan(document, self.workspace or open_workspace(self.path), self.catalog, request)
+        return self._plan(request)
+
+    def plan_again(self, run_id: str | None = None) -> tuple[Plan, Interrupted]:
+        """Plan what is left of a run: the one named, or the last one of this pipeline.
+
+        Variables, profile, selection and the time of the start are those of that run.
+
+        Raises:
+            SQLFlowError: there is no such run.
+            DocumentError: the document cannot run.
+
+        """
+        document = self._document()
+        name = document.model.name if document.model else self.path.stem
+        run = find_run((self.workspace or open_workspace(self.path)).target, name, run_id)
+        asked = run.data.get("asked") or {}
+        flags = {key: asked[key] for key in ("full_refresh", "since", "until", "changed") if key in asked}
+        hidden = "***"
+        request = Request(
+            run.run_id,
+            run.started_at,
+            run.data.get("profile"),
+            environment=os.environ,
+            select=tuple(asked.get("select") or ()),
+            exclude=tuple(asked.get("exclude") or ()),
+            asked=Asked(**flags),
+            recorded={name: value for name, value in run.data.get("variables", {}).items() if value != hidden},
+        )
+        return self._plan(request), run
+
+    def _document(self) -> Document[PipelineModel]:
+        document, self.document = self.document, None
+        document = read_pipeline(self.path, display(self.path)) if document is None else document
+        if isinstance(document, list):
+            raise DocumentError(document)
+        return document
+
+    def _plan(self, request: Request) -> Plan:
+        return make_plan(self._document(), self.workspace or open_workspace(self.path), self.catalog, request)
 
     def validate(self, *, profile: str | None = None, vars: Mapping[str, Any] | None = None) -> tuple[Problem, ...]:  # noqa: A002
         """Return every problem of the document; nothing is run, and no network or credential is touched."""
@@ -113,12 +150,29 @@ class Pipeline:
         select: Sequence[str] = (),
         exclude: Sequence[str] = (),
         fail_fast: bool = False,
+        full_refresh: bool = False,
+        since: str | None = None,
+        until: str | None = None,
+        changed: bool = False,
         observers: Sequence[Observer] = (),
         stop: Event | None = None,
     ) -> RunResult:
-        """Run the pipeline. A failed step is told in the result; what keeps the run from starting is raised."""
-        plan = self.plan(profile=profile, vars=vars, select=select, exclude=exclude, fail_fast=fail_fast)
+        """Run the pipeline. A failed step is told in the result; what keeps the run from starting is raised.
+
+        `since` and `until` are a half-open range of the cursor or of batches. `changed` leaves out steps that would
+        do again what they have done.
+        """
+        asked = Asked(full_refresh, since, until, changed)
+        plan = self.plan(profile=profile, vars=vars, select=select, exclude=exclude, fail_fast=fail_fast, asked=asked)
         return run_plan(plan, self.catalog, observers, stop, keep_open=_is_transient(plan))
+
+    def resume(
+        self, run_id: str | None = None, *, observers: Sequence[Observer] = (), stop: Event | None = None
+    ) -> RunResult:
+        """Go on with a run that ended early: what failed, was stopped, or never started."""
+        plan, interrupted = self.plan_again(run_id)
+        keep_open = _is_transient(plan)
+        return run_plan(plan, self.catalog, observers, stop, keep_open=keep_open, interrupted=interrupted)
 
 
 def validate_all(
@@ -147,10 +201,11 @@ def run_plan(
     stop: Event | None = None,
     *,
     keep_open: bool = False,
+    interrupted: Interrupted | None = None,
 ) -> RunResult:
     """Execute a plan and return its result."""
     named = [(type(observer).__name__, observer) for observer in observers]
-    finished = execute(plan, catalog, named, stop, keep_open=keep_open)
+    finished = execute(plan, catalog, named, stop, keep_open=keep_open, interrupted=interrupted)
     return RunResult(plan, finished.record, finished.notices, finished.session)
 
 

@@ -75,10 +75,14 @@ class Plain:
         told = [told_rows(event.type, event.rows), *event.summary.get("outputs", ())]
         if checks := event.summary.get("checks"):
             told.append(plural(checks, "check"))
+        if because := event.summary.get("because"):
+            told.append("ran: " + "; ".join(because))
+        if note := event.summary.get("note"):
+            told.append(note)
         if event.state == "succeeded":
             told.append(duration(event.duration_ms))
         error = event.summary.get("error")
-        if event.state in ("skipped", "cancelled") and event.reason:
+        if (event.state in ("skipped", "cancelled") and event.reason) or event.reason == "committed before":
             told = [event.reason]
         elif error:
             told = [f"{error['code']} {error['message'].splitlines()[0]}"]
@@ -141,5 +145,6 @@ def told_rows(kind: str, rows: RowCounts) -> str:
             if rows.updated or rows.deleted or rows.read not in (None, rows.inserted)
             else plural(rows.inserted, "row")
         )
-    told += [f"{n:,} {word}" for n, word in ((rows.updated, "updated"), (rows.deleted, "deleted")) if n]
+    counts = ((rows.updated, "updated"), (rows.deleted, "deleted"), (rows.quarantined, "quarantined"))
+    told += [f"{n:,} {word}" for n, word in counts if n]
     return ", ".join(told)

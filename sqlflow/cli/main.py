@@ -59,7 +59,9 @@ def main() -> None:
 
 def _run(arguments: list[str]) -> int:
     from sqlflow.cli.app import build
+    from sqlflow.cli.options import with_last_run
 
+    arguments = with_last_run(arguments)
     app = build(arguments)
     from sqlflow.errors import SQLFlowError
 

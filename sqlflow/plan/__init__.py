@@ -7,12 +7,13 @@ from .effects import effects
 from .endpoints import Connections, declared_connections
 from .engines import engine_plan
 from .graph import table_key
-from .model import Condition, EnginePlan, Plan, PlannedStep
+from .model import Asked, Condition, EnginePlan, Plan, PlannedStep
 from .planner import Request, make_plan
 from .sqlfields import parse_ahead
 from .variables import Scope, Value
 
 __all__ = [
+    "Asked",
     "Condition",
     "Connections",
     "EnginePlan",

@@ -71,7 +71,7 @@ class StepBinder:
             extra_known=ENVELOPE,
         )
         endpoints = dict(self._endpoints(step_type, own, what, instance))
-        binder = Binder(scope, self.diagnosis)
+        binder = Binder(scope, self.diagnosis, deferred=step_type.deferred(own.values))
         statements = dict(self._sql(step_type, config, own, binder))
         checks = list(
             bind_checks(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from sqlflow.problem import Problem, did_you_mean
 from sqlflow.project import ActiveProfile, Workspace
@@ -121,6 +121,7 @@ def bind_endpoint(
         label = getattr(inline, "text", "")
     if bound is None:
         return None
+    incremental, rest = _incremental(rest, role, what, diagnosis)
     connector = bound[0]
     config: ConfigModel | None = bound[1]
     model = connector.ReadOptions if role is Role.SOURCE else connector.WriteOptions
@@ -148,7 +149,7 @@ def bind_endpoint(
     if (
         unknown or interpolate(node, scope, Diagnosis(diagnosis.source)).unknown
     ):  # nothing can be said of values not known here
-        return BoundEndpoint(connector, config, options, label)
+        return BoundEndpoint(connector, config, options, label, incremental)
     for found in guarded(connector, lambda: list(connector.objections(config, options, folder))):
         mark = diagnosis.source.at(node.values.get(found.option, node))
         problem = Problem(found.code, f"{what}: {found.message}", mark, found.hint)
@@ -156,7 +157,22 @@ def bind_endpoint(
             missing.append((connector.place(config, options), problem))
         else:
             diagnosis.problems.append(problem)
-    return BoundEndpoint(connector, config, options, label)
+    return BoundEndpoint(connector, config, options, label, incremental)
+
+
+def _incremental(
+    node: Mapping, role: Role, what: str, diagnosis: Diagnosis
+) -> tuple[Literal["new_files"] | None, Mapping]:
+    """Take `incremental` out of a source, which belongs to no connector; return how the source is read again."""
+    found = node.values.get("incremental")
+    if found is None or role is not Role.SOURCE:
+        return None, node
+    rest = without(node, {"incremental"})
+    if isinstance(found, Scalar) and found.value == "new_files":
+        return "new_files", rest
+    shown = found.text if isinstance(found, Scalar) else "a list or a mapping"
+    diagnosis.add("SF203", f"incremental of {what} cannot be {shown!r}", found, "write incremental: new_files")
+    return None, rest
 
 
 def _named(node: Node, connections: Connections, diagnosis: Diagnosis) -> tuple[Connector[Any], ConfigModel] | None:

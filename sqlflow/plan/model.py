@@ -9,10 +9,21 @@ from pathlib import Path
 from typing import Any
 
 from sqlflow.problem import Mark, Problem
-from sqlflow.sdk import Engine, Redactor, StepInput, StepPlan, StepType, StorageBackend
+from sqlflow.sdk import Engine, Redactor, StepInput, StepPlan, StepType, StorageBackend, Window
 from sqlflow.spec import FailurePolicy, Retry, Source
 
 from .variables import Value
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the command line asks of all steps. `since` and `until` are half-open."""
+
+    full_refresh: bool = False
+    since: str | None = None
+    until: str | None = None
+    changed: bool = False
+    """Whether steps that would do again what they have done are left out."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +55,7 @@ class PlannedStep:
     retry: Retry | None = None
     timeout: timedelta | None = None
     functions: frozenset[str] = frozenset()
+    window: Window = field(default_factory=Window)
     skip: str | None = None
     """Why the step does not run, when that is known beforehand."""
 
@@ -85,6 +97,9 @@ class Plan:
     failure_policy: FailurePolicy
     redactor: Redactor
     function_folders: tuple[Path, ...]
+    asked: Asked = field(default_factory=Asked)
+    select: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
     notes: tuple[Problem, ...] = field(default=())
     """Warnings, and what could not be checked here."""
 

@@ -13,18 +13,19 @@ from sqlflow.problem import Problem, Severity, did_you_mean
 from sqlflow.project import ActiveProfile, Workspace
 from sqlflow.registry import Catalog
 from sqlflow.sdk import Redactor
-from sqlflow.spec import Defaults, Document, Mapping, Node, Pipeline, Scalar, Sequence, validate
+from sqlflow.spec import Defaults, Document, Mapping, Node, Pipeline, Scalar, Sequence, as_text, validate
 
 from .binding import ENVELOPE, StepBinder
 from .endpoints import Connections, declared_connections
 from .engines import engine_plan
 from .expansion import instances, is_plain_id, with_defaults
 from .graph import build, feeds, ordered
-from .model import Plan, PlannedStep
+from .model import Asked, Plan, PlannedStep
 from .rules import reserved_schemas, shared_outputs, shared_tables
 from .selection import selected
 from .sqlfields import parse_ahead
 from .variables import Declaration, Scope, resolve_variables
+from .windows import with_windows
 
 DEFAULT_CONCURRENCY = 4
 
@@ -42,6 +43,9 @@ class Request:
     exclude: tuple[str, ...] = ()
     fail_fast: bool = False
     offline: bool = False
+    asked: Asked = field(default_factory=Asked)
+    recorded: MappingType[str, Any] = field(default_factory=dict)
+    """Values of variables in the run that is resumed; those that are declared no more do not count."""
 
 
 def make_plan(document: Document[Pipeline], workspace: Workspace, catalog: Catalog, request: Request) -> Plan:
@@ -89,6 +93,7 @@ class _Planner:
         steps = ordered(steps, graph, self.loose)
         chosen = selected(steps, graph, self.request.select, self.request.exclude, self.loose)
         steps = [step if step.id in chosen else replace(step, skip="not selected") for step in steps]
+        steps = with_windows(steps, self.request.asked, self.loose)
         self.loose += [*shared_tables(steps), *shared_outputs(steps), *reserved_schemas(steps)]
         model = self.document.model
         if model is None or engine is None:
@@ -112,6 +117,9 @@ class _Planner:
             failure_policy="fail_fast" if self.request.fail_fast else policy,
             redactor=self.redactor,
             function_folders=tuple(self.workspace.function_folders()),
+            asked=self.request.asked,
+            select=self.request.select,
+            exclude=self.request.exclude,
         )
 
     def problems(self) -> list[Problem]:
@@ -172,7 +180,9 @@ class _Planner:
             )
         declarations.reverse()  # the pipeline's own default is the weakest
         given = (profile.model.vars, profile.node.values.get("vars"), profile.diagnosis)
-        self.values = resolve_variables(base, declarations, given, request.variables, self.diagnosis)
+        declared = {name for declaration in declarations for name in declaration.variables} | set(given[0])
+        again = {name: as_text(value) for name, value in request.recorded.items() if name in declared}
+        self.values = resolve_variables(base, declarations, given, {**again, **request.variables}, self.diagnosis)
         for value in self.values.values():
             if value.secret:
                 self.redactor.add(value.value)

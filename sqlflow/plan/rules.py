@@ -32,6 +32,14 @@ def shared_tables(steps: Iterable[PlannedStep]) -> Iterator[Problem]:
                     "write mode: append, merge or delete_insert, or another target",
                     related=(first.mark,),
                 )
+            elif step.plan.remembers and first.plan.mode == "replace":
+                yield Problem(
+                    "SF410",
+                    f"step {step.id!r} adds only what is new to {table}, which step {first.id!r} replaces each time",
+                    step.mark,
+                    "write another target, or let both of them add",
+                    related=(first.mark,),
+                )
             elif len(kinds) > 1:
                 yield Problem(
                     "SF410",

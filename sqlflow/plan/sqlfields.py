@@ -63,6 +63,8 @@ class Binder:
     diagnosis: Diagnosis
     functions: set[str] = field(default_factory=set)
     hidden: list[tuple[str, Any]] = field(default_factory=list)
+    deferred: frozenset[str] = frozenset()
+    """Parameters that the step gives values itself when it runs."""
 
     def bind(self, role: Role, piece: SqlField) -> tuple[BoundStatement, ...]:
         """Parse and bind; returns nothing when it does not parse, or holds a value that is not known here."""
@@ -91,6 +93,9 @@ class Binder:
             parameters,
             frozenset(references.reads),
             frozenset(references.writes),
+            frozenset(p.name for p in references.parameters) & self.deferred,
+            references.volatile,
+            references.digest,
             literal and strip(literal),
         )
 
@@ -98,6 +103,8 @@ class Binder:
         """Look up `$name`; an unknown one is noted with every place that uses it."""
         values: dict[str, Any] = {}
         for reference in references:
+            if reference.name in self.deferred:
+                continue
             value = self.scope.values.get(reference.name)
             mark = piece.mark(reference.offset)
             place = mark if not isinstance(mark, Scalar) else self.diagnosis.source.at(mark)

@@ -16,6 +16,7 @@ from sqlflow.errors import (
 )
 from sqlflow.problem import did_you_mean
 
+from .baseline import Baseline, change_table, declared, judge, parse_baseline
 from .check import (
     Check,
     CheckKind,
@@ -58,6 +59,7 @@ from .connector import (
     ArrowStream,
     ConnectionReport,
     Connector,
+    FileVersion,
     Mode,
     NoOptions,
     ReadRequest,
@@ -66,19 +68,24 @@ from .connector import (
     WriteRequest,
     WriteResult,
 )
-from .context import StepContext
+from .context import StepContext, Window
+from .cursor import Bound, Cursor, CursorRange, Delta
 from .engine import (
     Batch,
     Commit,
+    Deletion,
     Engine,
+    Interval,
     Opening,
     Published,
     ScriptWrite,
     Session,
+    SetAside,
     Staged,
     TableInfo,
     TableWrite,
     Token,
+    Versioning,
     ViewWrite,
 )
 from .events import (
@@ -94,6 +101,7 @@ from .events import (
     StepWarned,
 )
 from .hooks import GROUP, Hooks, Late, hookimpl
+from .intervals import Grid, Span, missing, naive, parse_moment
 from .observer import Observer
 from .schema import Change, ChangeKind, Column, Policy, TableSchema, compare, normal_type, widens
 from .secret import MASK, Redactor, SecretProvider
@@ -109,6 +117,7 @@ from .sqltext import (
     quote_name,
     split_name,
 )
+from .state import FILE, INTERVAL, KINDS, SCHEMA, WATERMARK, Memory, StateEntry, StepMemory
 from .step import (
     BoundEndpoint,
     BoundStatement,
@@ -119,16 +128,25 @@ from .step import (
 )
 from .storage import StorageBackend, StorageLocation
 from .udf import Udf, udf
-from .writing import TableStep, WriteConfig, order_objections, write_objections, write_table
+from .writeconfig import Batches, Deletes, WriteConfig, order_objections, write_objections
+from .writing import Landing, TableStep, quarantine_table, summed
 
 __all__ = [
     "CATALOG",
     "DURATION_PATTERN",
+    "FILE",
     "GROUP",
+    "INTERVAL",
+    "KINDS",
     "MASK",
+    "SCHEMA",
     "SQL_ROLES",
+    "WATERMARK",
     "ArrowStream",
+    "Baseline",
     "Batch",
+    "Batches",
+    "Bound",
     "BoundEndpoint",
     "BoundStatement",
     "Change",
@@ -147,14 +165,24 @@ __all__ = [
     "ConfigModel",
     "ConnectionReport",
     "Connector",
+    "Cursor",
+    "CursorRange",
+    "Deletes",
+    "Deletion",
+    "Delta",
     "Destination",
     "Duration",
     "Endpoint",
     "Engine",
     "Event",
     "Expression",
+    "FileVersion",
+    "Grid",
     "Hooks",
+    "Interval",
+    "Landing",
     "Late",
+    "Memory",
     "Mode",
     "NoOptions",
     "Objection",
@@ -183,15 +211,19 @@ __all__ = [
     "SecretProvider",
     "Select",
     "Session",
+    "SetAside",
     "Source",
+    "Span",
     "SqlFile",
     "Staged",
+    "StateEntry",
     "Statements",
     "StepContext",
     "StepError",
     "StepExecutionResult",
     "StepFinished",
     "StepInput",
+    "StepMemory",
     "StepPlan",
     "StepRetried",
     "StepStarted",
@@ -208,14 +240,18 @@ __all__ = [
     "Token",
     "TransientError",
     "Udf",
+    "Versioning",
     "ViewWrite",
     "WarehouseLocked",
+    "Window",
     "WriteConfig",
     "WriteRequest",
     "WriteResult",
     "WritesTable",
+    "change_table",
     "columns_list",
     "compare",
+    "declared",
     "did_you_mean",
     "field_docs",
     "fold",
@@ -223,20 +259,26 @@ __all__ = [
     "format_duration",
     "hookimpl",
     "join_name",
+    "judge",
     "key_match",
     "literal",
+    "missing",
+    "naive",
     "normal_type",
     "order_objections",
+    "parse_baseline",
     "parse_duration",
+    "parse_moment",
+    "quarantine_table",
     "quote",
     "quote_name",
     "refuse_failed",
     "role_of",
     "roles",
     "split_name",
+    "summed",
     "udf",
     "values_at",
     "widens",
     "write_objections",
-    "write_table",
 ]

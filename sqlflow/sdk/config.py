@@ -97,7 +97,7 @@ class Objection:
 
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)[a-z]*", re.IGNORECASE)
-DURATION_PATTERN = r"^(\d+(\.\d+)?\s*(ms|s|m|h|d|w)\s*)+$"
+DURATION_PATTERN = r"^(\d+(\.\d+)?\s*(ms|s|m|h|d|w|seconds?|minutes?|hours?|days?|weeks?)\s*)+$"
 
 
 def parse_duration(text: str) -> timedelta:
@@ -149,13 +149,18 @@ class ColumnSpec(ConfigModel):
     description: str | None = None
     """What the column means."""
 
+    @property
+    def states_nullable(self) -> bool | None:
+        """Whether the column may hold NULL, where the document says so; otherwise None."""
+        return self.nullable if "nullable" in self.model_fields_set else None
+
 
 def _column(value: Any) -> Any:
     """Accept the short form `bigint not null` beside the block form."""
     if isinstance(value, str):
         text = value.strip()
         bare = re.sub(r"\s+not\s+null$", "", text, flags=re.IGNORECASE)
-        return {"type": bare, "nullable": bare == text}
+        return {"type": bare} if bare == text else {"type": bare, "nullable": False}
     return value
 
 

@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, Typ
 from sqlflow.errors import StepError
 
 from .config import ColumnSpec, ConfigModel, Objection
+from .cursor import Delta
 from .schema import TableSchema
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 
-Mode = Literal["replace", "append", "merge", "delete_insert"]
+Mode = Literal["replace", "append", "merge", "delete_insert", "scd2"]
 
 
 class NoOptions(ConfigModel):
@@ -45,6 +46,10 @@ class Select:
     teardown: tuple[str, ...] = ()
     explain: Callable[[str], StepError | None] | None = None
     cleanup: Callable[[], None] | None = None
+    rejects: str | None = None
+    """Query of the rows that the scan left out: `sqlflow_check` is the reason, `sqlflow_raw` the text."""
+    typed: Callable[[Mapping[str, str]], str] | None = None
+    """Writes the SELECT anew with the type of every column given, for a source whose types are guessed."""
 
 
 @dataclass(frozen=True)
@@ -56,13 +61,29 @@ class ArrowStream:
 
 @dataclass(frozen=True)
 class ReadRequest:
-    """What a step wants from a source. `dialects` are those in which the engine takes a native scan."""
+    """What a step wants from a source. `dialects` are those in which the engine takes a native scan.
+
+    A connector may push `delta.since` down to its system; rows outside of it are left out afterwards in any case.
+    """
 
     config: Any
     options: Any
     folder: Path
     columns: Mapping[str, ColumnSpec] = field(default_factory=dict)
     dialects: frozenset[str] = frozenset()
+    delta: Delta = field(default_factory=Delta)
+    """Which rows and files are wanted, and what is known of the columns' types."""
+    keep_rejects: bool = False
+    """Whether rows that cannot be read are left out and told by `Select.rejects`, in the place of an error."""
+
+
+@dataclass(frozen=True)
+class FileVersion:
+    """A file as it was seen: its path, and what tells that it has changed (size in bytes, and a time or an etag)."""
+
+    path: str
+    size: int
+    stamp: str
 
 
 class Rows(Protocol):
@@ -124,10 +145,27 @@ class Connector(ABC, Generic[C]):
     WriteOptions: ClassVar[type[ConfigModel] | None] = None
     """None: it cannot write."""
     write_modes: ClassVar[frozenset[str]] = frozenset({"replace"})
+    lists_files: ClassVar[bool] = False
+    """Whether `versions` lists files."""
+    keeps_rejects: ClassVar[bool] = False
+    """Whether it can leave rows out that it cannot read, and tell which."""
+    guesses_types: ClassVar[bool] = False
+    """Whether types of columns are read off the data, so that those of the last good run are given back to it."""
 
     def read(self, request: ReadRequest) -> Select | ArrowStream:
         """Say how the rows come. Raises StepError, sorted by kind, when they cannot."""
         raise StepError(f"connector {self.name!r} cannot read", hint="use it as a target", kind="internal")
+
+    def versions(self, config: Any, options: Any, folder: Path) -> Sequence[FileVersion] | None:
+        """List the files that would be read, in order; None when what is read are not files.
+
+        With it a load may be `incremental: new_files`, and unchanged input is recognised.
+        """
+        return None
+
+    def exists(self, config: Any, options: Any, folder: Path) -> bool | None:
+        """Tell whether what a write of these options leaves is there; None when only a look at the system can tell."""
+        return None
 
     def write(self, request: WriteRequest, rows: Rows) -> WriteResult:
         """Write the rows so that a reader sees all of them or what was there before."""

@@ -8,6 +8,28 @@ from datetime import datetime
 from pathlib import Path
 
 from .engine import Session, Token
+from .state import StepMemory
+
+
+@dataclass(frozen=True)
+class Window:
+    """Which rows a run was asked for. `since` and `until` are half-open and do not move a watermark."""
+
+    full_refresh: bool = False
+    """Whether what is remembered does not count."""
+    rebuild: bool = False
+    """Whether the target is made anew; of several steps that write one table only the first does so."""
+    since: str | None = None
+    until: str | None = None
+
+    @property
+    def bounded(self) -> bool:
+        """Whether a range was asked for."""
+        return self.since is not None or self.until is not None
+
+
+ALWAYS = Window()
+"""Nothing was asked for: what is new is read."""
 
 
 @dataclass(frozen=True)
@@ -19,3 +41,11 @@ class StepContext:
     folder: Path
     started_at: datetime
     warn: Callable[[str], None]
+    state: StepMemory
+    window: Window = ALWAYS
+
+    def memory(self, target: str) -> StepMemory:
+        """Return what the step remembers of a table; nothing when that is gone, whatever the state says."""
+        if self.session.describe(target) is None:
+            return StepMemory(lambda: ())
+        return self.state.of(target)

@@ -7,16 +7,19 @@ its line in the commit ledger in one transaction. After an error a session refus
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 from .check import Check, CheckResult
 from .config import ColumnSpec, ConfigModel
 from .connector import ArrowStream, Mode, Rows, Select
+from .cursor import CursorRange
 from .events import RowCounts
 from .schema import Policy, TableSchema
+from .state import Memory, StateEntry
 from .storage import StorageLocation
 from .udf import Udf
 
@@ -37,14 +40,19 @@ class TableInfo:
 
 @dataclass(frozen=True)
 class Token:
-    """Names one commit: a step of a run, and which attempt."""
+    """Names one commit: a step of a run, which attempt, and which part of it."""
 
     run: str
     step: str
     attempt: int
+    pipeline: str = ""
+    part: str | None = None
+    """Names one of several commits of an attempt; the step has ended with the commit that names none."""
+    fingerprint: str | None = field(default=None, repr=False, compare=False)
+    """What the step is and what it read, so that unchanged work is recognised; kept in the ledger."""
 
     def __str__(self) -> str:
-        return f"{self.run}/{self.step}/{self.attempt}"
+        return "/".join(str(p) for p in (self.run, self.step, self.attempt, self.part) if p is not None)
 
 
 @dataclass(frozen=True)
@@ -59,6 +67,12 @@ class Batch:
     mode: Mode = "replace"
     columns: Mapping[str, ColumnSpec] = field(default_factory=dict)
     once: bool = False
+    types: Mapping[str, str] = field(default_factory=dict)
+    """What columns were at the last good run, for a source whose types are guessed."""
+    since: CursorRange | None = None
+    """Rows outside of it are left out, whatever the source returned."""
+    rebuild: bool = False
+    """Whether the target is made anew, whatever the mode."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +98,38 @@ class Staged:
 
 
 @dataclass(frozen=True)
+class Deletion:
+    """Which rows a batch takes away. `marker`: rows of the batch in which this column is true.
+
+    `missing`: rows whose key the batch does not hold, as long as they are not more than `max_share` of the target.
+    """
+
+    marker: str | None = None
+    soft: bool = False
+    missing: bool = False
+    max_share: float = 0.1
+
+
+@dataclass(frozen=True)
+class Versioning:
+    """How versions are told apart: `at` is the column that holds their time, else `time` is."""
+
+    time: datetime
+    at: str | None = None
+    track: tuple[str, ...] = ()
+    """Columns whose change makes a version; empty: all but the key and `at`."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """The rows that a batch replaces: those whose `column` lies in it, `start` inclusive, `end` exclusive."""
+
+    column: str
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True)
 class TableWrite:
     """A staged batch meets its target. Columns meet by name."""
 
@@ -93,6 +139,11 @@ class TableWrite:
     on_duplicate: Literal["error", "first", "last"] = "error"
     order_by: tuple[str, ...] = ()
     adopt: bool = False
+    accepted: TableSchema | None = None
+    """Columns that the target may take over, new or of another type, whatever the policy."""
+    deletion: Deletion | None = None
+    versioning: Versioning | None = None
+    interval: Interval | None = None
 
     @property
     def target(self) -> str:
@@ -128,10 +179,24 @@ class ScriptWrite:
 
 
 @dataclass(frozen=True)
+class SetAside:
+    """Rows that go to a quarantine table. `relation` holds them: their own columns (`schema`), and the reason.
+
+    `sqlflow_check` names the checks that failed; `sqlflow_raw` is the text of a row that could not be read.
+    """
+
+    table: str
+    relation: str
+    schema: TableSchema
+    rows: int
+
+
+@dataclass(frozen=True)
 class Commit:
     """Everything that becomes visible at once. `write` None records only that the step is done.
 
-    `checks` hold on `target` after writing and before the commit.
+    `checks` hold on `target` after writing and before the commit. `state` is what the step remembers of `target`.
+    `aside` are rows that are kept in quarantine tables.
     """
 
     token: Token
@@ -139,6 +204,12 @@ class Commit:
     target: str | None = None
     checks: tuple[Check, ...] = ()
     rows: int | None = None
+    state: tuple[Memory, ...] = ()
+    learned: Callable[[TableSchema], tuple[Memory, ...]] | None = None
+    """Called with the columns of the target after writing; may refuse them by raising."""
+    first: ScriptWrite | None = None
+    """Statements that run before the write."""
+    aside: tuple[SetAside, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -173,11 +244,22 @@ class Session(Protocol):
     def tables(self) -> tuple[str, ...]:
         """Return the qualified names of all tables and views of the warehouse, its own state left out."""
 
+    def columns(self, source: Select | ArrowStream) -> TableSchema:
+        """Return the columns of a source without taking its rows."""
+
     def stage(self, source: Select | ArrowStream, batch: Batch) -> Staged:
         """Take a batch in, cast to its declared columns."""
 
     def check(self, relation: str, checks: Sequence[Check]) -> tuple[CheckResult, ...]:
         """Run checks against a relation in as few scans as possible."""
+
+    def sift(
+        self, staged: Staged, checks: Sequence[Check], table: str
+    ) -> tuple[Staged, SetAside | None, tuple[CheckResult, ...]]:
+        """Take the rows that fail a check out of a materialized batch, to be set aside in `table`."""
+
+    def rejected(self, source: Select, table: str) -> SetAside | None:
+        """Return what the scan of a source could not read, once its rows have been taken."""
 
     def publish(self, commit: Commit) -> Published:
         """Write, check and record in one transaction, and verify the ledger's line afterwards."""
@@ -191,8 +273,22 @@ class Session(Protocol):
     def arrow(self, sql: str, parameters: Mapping[str, Any] | None = None) -> pa.Table:
         """Return a result as an Arrow table."""
 
-    def committed(self, run: str) -> frozenset[str]:
-        """Return the steps of a run that the ledger holds."""
+    def committed(self, run: str) -> Mapping[str, str | None]:
+        """Return the steps of a run that the ledger holds as ended, each with its fingerprint."""
+
+    def state(
+        self, pipeline: str | None = None, step: str | None = None, *, history: bool = False
+    ) -> tuple[StateEntry, ...]:
+        """Return what steps remember: the newest entry of each name, or every one from old to new."""
+
+    def remember(self, token: Token, target: str, memories: Sequence[Memory]) -> None:
+        """Write state outside of a run, in a transaction of its own."""
+
+    def version(self, table: str) -> str | None:
+        """Name the last commit that changed a table, or a table below a view; None when that cannot be known."""
+
+    def fingerprint(self, pipeline: str, step: str) -> str | None:
+        """Return what the last commit of a step said that it was, if its target has not been written since."""
 
     def interrupt(self) -> None:
         """Stop the running statement, from any thread; the statement fails at once."""

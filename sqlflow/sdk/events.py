@@ -21,6 +21,12 @@ class RowCounts:
     deleted: int | None = None
     quarantined: int | None = None
 
+    def __add__(self, other: RowCounts) -> RowCounts:
+        """Add two counts up; what neither knows stays unknown."""
+        names = ("read", "inserted", "updated", "deleted", "quarantined")
+        pairs = ((getattr(self, name), getattr(other, name)) for name in names)
+        return RowCounts(*(None if a is None and b is None else (a or 0) + (b or 0) for a, b in pairs))
+
 
 @dataclass(frozen=True)
 class Event:

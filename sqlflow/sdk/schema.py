@@ -18,7 +18,10 @@ Policy = Literal["alert", "permissive"]
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its name, its SQL type as DuckDB writes it, and whether it may be NULL (None: not known)."""
+    """A column: its name, its SQL type as DuckDB writes it, and whether it may be NULL (None: not known).
+
+    An empty type is one that no value has shown yet.
+    """
 
     name: str
     type: str
@@ -96,7 +99,7 @@ def compare(was: TableSchema, now: TableSchema, *, without_evidence: Iterable[st
         if new is None:
             changes.append(Change(ChangeKind.REMOVED, old.name, old, None))
             continue
-        if normal_type(old.type) != normal_type(new.type) and fold(old.name) not in silent:
+        if old.type and normal_type(old.type) != normal_type(new.type) and fold(old.name) not in silent:
             kind = ChangeKind.WIDENED if widens(old.type, new.type) else ChangeKind.RETYPED
             changes.append(Change(kind, old.name, old, new))
         if old.nullable is True and new.nullable is False:

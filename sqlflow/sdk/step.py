@@ -7,10 +7,10 @@ over. A step type therefore parses nothing, looks up nothing and opens nothing.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from .check import Check, CheckResult, CheckScope
 from .config import ConfigModel, Objection, Role, roles, values_at
@@ -28,6 +28,12 @@ class BoundStatement:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     reads: frozenset[str] = frozenset()
     writes: frozenset[str] = frozenset()
+    deferred: frozenset[str] = frozenset()
+    """Parameters whose values are known only when the step runs."""
+    volatile: str | None = None
+    """What the statement calls that gives other rows at another time, such as `now` or `read_csv`."""
+    digest: str = ""
+    """The same for two texts of one meaning, whatever their layout and comments."""
     literal_sql: str | None = None
     """The statement with every parameter as a typed literal, where an engine cannot bind."""
 
@@ -40,6 +46,8 @@ class BoundEndpoint:
     config: ConfigModel
     options: Any
     label: str
+    incremental: Literal["new_files"] | None = None
+    """How a source is read again: `new_files` leaves out the files that have been loaded."""
 
     @property
     def place(self) -> str | None:
@@ -69,6 +77,16 @@ class StepPlan:
     writes: frozenset[str] = frozenset()
     mode: str | None = None
     makes_view: bool = False
+    incremental: bool = False
+    """Whether a run may bring only what is new."""
+    ranged: bool = False
+    """Whether a run may be asked for a range of the cursor or of batches."""
+    remembers: bool = False
+    """Whether what it reads depends on what it read before."""
+    steady: bool = True
+    """Whether it does the same at any time, given the same input."""
+    repeatable: bool = True
+    """Whether rows that come a second time are not doubled."""
     inputs: tuple[str, ...] = ()
     """Places outside the warehouse that are read."""
     outputs: tuple[str, ...] = ()
@@ -85,6 +103,8 @@ class StepExecutionResult:
     checks: tuple[CheckResult, ...] = ()
     outputs: tuple[str, ...] = ()
     bytes: int | None = None
+    note: str | None = None
+    """What a person wants to know beside the counts, such as how many files were new."""
 
 
 class StepType(ABC):
@@ -116,6 +136,10 @@ class StepType(ABC):
             inputs=tuple(sorted(places[Role.SOURCE])),
             outputs=tuple(sorted(places[Role.DESTINATION])),
         )
+
+    def deferred(self, keys: Collection[str]) -> frozenset[str]:
+        """Name the parameters whose values the step gives itself when it runs; `keys` are those it is written with."""
+        return frozenset()
 
     @abstractmethod
     def execute(self, given: StepInput, context: StepContext) -> StepExecutionResult:

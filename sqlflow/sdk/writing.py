@@ -1,117 +1,277 @@
-"""Writing a table from a step: the options that users know, and the way from a source to a commit.
+"""The way of a batch from its source to the commit: read, stage, compare, check, publish.
 
-Any step type that brings rows into a table uses these, so that modes, checks and schema changes mean the same
-everywhere.
+Any step type that brings rows into a table goes this way, so that modes, checks, cursors and schema changes mean
+the same everywhere.
 """
 
 from __future__ import annotations
 
-import re
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
-from pydantic import Field
+from sqlflow.errors import StepError
 
+from .baseline import Baseline, declared, judge, remembered
 from .check import CheckResult, refuse_failed
-from .config import Columns, ConfigModel, Objection, WritesTable
-from .connector import ArrowStream, Mode, Select
+from .connector import ArrowStream, Select
 from .context import StepContext
-from .engine import Batch, Commit, TableWrite
-from .schema import Policy
+from .cursor import Delta
+from .engine import (
+    Batch,
+    Commit,
+    Deletion,
+    Interval,
+    Published,
+    ScriptWrite,
+    SetAside,
+    Staged,
+    TableWrite,
+    Token,
+    Versioning,
+)
+from .increment import Increment, increment, next_watermark
+from .schema import TableSchema, normal_type
+from .sqltext import join_name, quote, split_name
+from .state import Memory
 from .step import StepExecutionResult, StepInput, StepPlan, StepType
+from .writeconfig import WriteConfig, write_objections
 
-NEEDS_KEY = frozenset({"merge", "delete_insert"})
-_ORDER_TERM = re.compile(r"\s*\S+(\s+(asc|desc))?\s*", re.IGNORECASE)
-
-
-class WriteConfig(ConfigModel):
-    """How rows meet their target table."""
-
-    target: WritesTable
-    """Table to write, as `schema.table`; its schema is created when it is not there."""
-
-    mode: Mode = "replace"
-    """How rows meet what is there: `replace`, `append`, `merge` or `delete_insert`."""
-
-    key: list[str] = Field(default_factory=list)
-    """Columns that identify a row (`merge`, `append`) or a group of rows (`delete_insert`)."""
-
-    on_duplicate: Literal["error", "first", "last"] = "error"
-    """What happens to rows of one key in a merged batch: an error, or the first or last by `order_by` is kept."""
-
-    order_by: list[str] = Field(default_factory=list)
-    """Order in which `on_duplicate` looks at rows, such as `updated_at desc`."""
-
-    columns: Columns = Field(default_factory=dict)
-    """Columns that must be there, with their types; others may be there too."""
-
-    on_schema_change: Policy = "alert"
-    """Whether new and wider columns stop the step (`alert`) or change the target (`permissive`)."""
-
-    adopt: bool = False
-    """Whether to replace a table that SQLFlow did not make."""
+Reading = Callable[[Delta], Select | ArrowStream]
+"""Says where rows come from, given which are wanted. May be called twice."""
 
 
-def write_objections(config: WriteConfig) -> Iterator[Objection]:
-    """Tell what does not go together, and what would have no effect."""
-    if config.mode in NEEDS_KEY and not config.key:
-        yield Objection("mode", f"mode {config.mode} needs a key", "add key: [column]")
-    if config.key and config.mode == "replace":
-        yield Objection("key", "key has no effect in mode replace", "write mode: merge, or remove key")
-    if config.on_duplicate != "error" and config.mode != "merge":
-        yield Objection(
-            "on_duplicate", f"on_duplicate has no effect in mode {config.mode}", "it belongs to mode: merge"
-        )
-    if config.on_duplicate != "error" and not config.order_by:
-        hint = "add order_by: [column desc]"
-        yield Objection("on_duplicate", "on_duplicate needs order_by to say which row is first", hint)
-    if config.order_by and config.on_duplicate == "error":
-        hint = "write on_duplicate: first, or remove it"
-        yield Objection("order_by", "order_by has no effect without on_duplicate", hint)
-    if config.adopt and config.mode != "replace":
-        yield Objection("adopt", f"adopt has no effect in mode {config.mode}", "remove it")
-    if config.on_schema_change != "alert" and config.mode == "replace":
-        hint = "a replaced table takes the columns of its rows; remove it"
-        yield Objection("on_schema_change", "on_schema_change has no effect in mode replace", hint)
-    yield from order_objections(config.order_by)
+@dataclass(frozen=True)
+class Landing:
+    """One batch on its way into a table. `text` tells which query its columns come from.
 
-
-def order_objections(terms: Iterable[str]) -> Iterator[Objection]:
-    """Tell which terms of an order are not a column with asc or desc behind it."""
-    for term in terms:
-        if not _ORDER_TERM.fullmatch(term):
-            yield Objection("order_by", f"{term!r} is not a column with asc or desc", "write column, or column desc")
-
-
-def write_table(
-    config: WriteConfig, given: StepInput, source: Select | ArrowStream, context: StepContext
-) -> StepExecutionResult:
-    """Stage the rows, check them, publish them: all or nothing.
-
-    Raises:
-        StepError: the rows cannot be read or do not fit; the target keeps its old rows.
-        CheckFailed: a check of severity `error` does not hold.
-
+    `token` may name a part of the attempt; `interval` is the stretch of time that the batch replaces.
     """
-    session = context.session
-    on_batch = [check for check in given.checks if check.scope == "batch"]
-    once = not on_batch and config.mode in ("replace", "append") and not config.key
-    staged = session.stage(source, Batch(config.target, context.token, config.mode, config.columns, once))
-    results: tuple[CheckResult, ...] = ()
-    if on_batch:
-        results = session.check(staged.relation, on_batch)
+
+    config: WriteConfig
+    given: StepInput
+    reading: Reading
+    context: StepContext
+    token: Token
+    delta: Delta = field(default_factory=Delta)
+    keeps_baseline: bool = True
+    text: str = ""
+    interval: Interval | None = None
+    rebuild: bool = False
+    memories: tuple[Memory, ...] = ()
+    first: ScriptWrite | None = None
+    """Statements that run in the transaction, before the write."""
+    keep_rejects: bool = False
+    """Whether rows that cannot be read are set aside."""
+    max_rejects: int | None = None
+    verify: Callable[[], None] | None = None
+    """Called when all rows have been taken; raises when they cannot be trusted."""
+
+    def land(self) -> StepExecutionResult:
+        """Stage the rows, check them, publish them: all or nothing.
+
+        Raises:
+            StepError: the rows cannot be read or do not fit; the target keeps its old rows.
+            SchemaChanged: the source has other columns than at the last good run.
+            CheckFailed: a check of severity `error` does not hold.
+
+        """
+        baseline = self._baseline()
+        try:
+            return self._landed(baseline, baseline.types if baseline and self._guesses else {})
+        except StepError as error:
+            if baseline is None or not self._guesses or error.kind != "bad_data" or error.code in _JUDGED:
+                raise
+            wider = self._reconsidered(baseline, error)
+            return self._landed(baseline, wider)
+
+    @property
+    def _guesses(self) -> bool:
+        return any(endpoint.connector.guesses_types for endpoint in self.given.endpoints.values())
+
+    def _baseline(self) -> Baseline | None:
+        if not self.keeps_baseline or self.context.window.full_refresh:
+            return None
+        return remembered(self.context.memory(self.config.target))
+
+    def _landed(self, baseline: Baseline | None, types: dict[str, str]) -> StepExecutionResult:
+        config, session = self.config, self.context.session
+        news = self._increment()
+        delta = replace(self.delta, types=types)
+        if news is not None:
+            delta = replace(delta, since=news.since, values={**delta.values, "watermark": news.value})
+        on_batch = [check for check in self.given.checks if check.scope == "batch"]
+        once = (
+            not on_batch
+            and not self.keep_rejects
+            and config.mode in ("replace", "append")
+            and not config.key
+            and news is None
+        )
+        batch = Batch(config.target, self.token, config.mode, config.columns, once, types, delta.since, self.rebuild)
+        source = self.reading(delta)
+        staged = session.stage(source, batch)
+        memories = list(self.memories)
+        accepted: TableSchema | None = None
+        if staged.materialized or len(staged.schema):
+            accepted = self._judged(baseline, staged.schema, staged.relation, staged)
+            memories += self._learned(baseline, accepted, staged.relation, staged)
+        if news is not None:
+            memories += next_watermark(news, staged, session)
+        results: tuple[CheckResult, ...] = ()
+        aside = self._rejected(source)
+        if sifting := [check for check in on_batch if check.quarantine]:
+            staged, out, results = session.sift(staged, sifting, quarantine_table(config.target))
+            aside += (out,) if out else ()
+        results += session.check(staged.relation, [check for check in on_batch if not check.quarantine])
         refuse_failed(results, kept=f"nothing was written and {config.target} keeps its old rows")
-    write = TableWrite(
-        staged, tuple(config.key), config.on_schema_change, config.on_duplicate, tuple(config.order_by), config.adopt
-    )
-    on_target = tuple(check for check in given.checks if check.scope == "target")
-    done = session.publish(Commit(context.token, write, config.target, on_target))
-    for warning in done.warnings:
-        context.warn(warning)
-    return StepExecutionResult(done.rows, done.schema, (*results, *done.checks))
+
+        def learned(schema: TableSchema) -> tuple[Memory, ...]:
+            if self.verify is not None:
+                self.verify()
+            if accepted is not None:
+                return ()
+            written = quote_target(config.target)
+            return tuple(self._learned(baseline, self._judged(baseline, schema, written, None), written, None))
+
+        on_target = tuple(check for check in self.given.checks if check.scope == "target")
+        commit = Commit(self.token, self._write(staged, baseline, accepted), config.target, on_target)
+        done = session.publish(replace(commit, state=tuple(memories), learned=learned, first=self.first, aside=aside))
+        return self._told(done, results, sum(out.rows for out in aside))
+
+    def _told(self, done: Published, results: tuple[CheckResult, ...], aside: int) -> StepExecutionResult:
+        for warning in done.warnings:
+            self.context.warn(warning)
+        rows = replace(done.rows, quarantined=aside) if aside else done.rows
+        if aside and rows.read is not None:
+            rows = replace(rows, read=rows.read + aside)
+        return StepExecutionResult(rows, done.schema, (*results, *done.checks))
+
+    def _rejected(self, source: Select | ArrowStream) -> tuple[SetAside, ...]:
+        """Return the rows that could not be read, unless they are too many."""
+        if not self.keep_rejects or not isinstance(source, Select) or source.rejects is None:
+            return ()
+        found = self.context.session.rejected(source, quarantine_table(self.config.target))
+        if found is not None and self.max_rejects is not None and found.rows > self.max_rejects:
+            raise StepError(
+                f"{found.rows} rows of {self.what} cannot be read, and max_bad_rows allows {self.max_rejects}",
+                hint="mend the source, or raise max_bad_rows",
+                code="SF738",
+            )
+        return (found,) if found else ()
+
+    def _increment(self) -> Increment | None:
+        config, context = self.config, self.context
+        if config.cursor is None:
+            return None
+        state = context.memory(config.target)
+        return increment(config.cursor, state, context.window, context.session, keyed=bool(config.key))
+
+    def _write(self, staged: Staged, baseline: Baseline | None, accepted: TableSchema | None) -> TableWrite:
+        config = self.config
+        wished = baseline is not None and (baseline.accepted or baseline.text != self.text)
+        deletes, versioning = config.deletes, None
+        if config.mode == "scd2":
+            at = config.cursor.column if config.cursor else None
+            versioning = Versioning(self.context.started_at, at, tuple(config.track))
+        return TableWrite(
+            staged,
+            tuple(config.key),
+            config.on_schema_change,
+            config.on_duplicate,
+            tuple(config.order_by),
+            config.adopt,
+            accepted=accepted if wished else None,
+            deletion=Deletion(deletes.column, deletes.soft, bool(deletes.missing), deletes.max_share)
+            if deletes
+            else None,
+            versioning=versioning,
+            interval=self.interval,
+        )
+
+    def _judged(
+        self, baseline: Baseline | None, schema: TableSchema, relation: str, staged: Staged | None
+    ) -> TableSchema:
+        """Hold the columns of the batch against the baseline."""
+        now = declared(schema, self.config.columns)
+        if baseline is None:
+            return now
+        session = self.context.session
+        types = {name.lower(): normal_type(kind) for name, kind in baseline.types.items()}
+        other = [c.name for c in now if types.get(c.name.lower(), normal_type(c.type)) != normal_type(c.type)]
+        silent: set[str] = set()
+        if other:
+            counts = ", ".join(f"count({quote(name)})" for name in other)
+            parameters = staged.parameters if staged else {}
+            found = session.fetch(f"SELECT {counts} FROM {relation}", parameters)[0]
+            silent = {name for name, count in zip(other, found, strict=True) if not count}
+        what = self.what
+        return judge(baseline, now, self.config.on_schema_change, what=what, text=self.text, silent=silent)
+
+    @property
+    def what(self) -> str:
+        """How messages call the source of the rows."""
+        labels = [endpoint.place or endpoint.label for endpoint in self.given.endpoints.values()]
+        return labels[0] if labels else "the query"
+
+    def _learned(
+        self, baseline: Baseline | None, schema: TableSchema, relation: str, staged: Staged | None
+    ) -> list[Memory]:
+        """Return the baseline that the batch leaves, where it is another one than before."""
+        if not self.keeps_baseline:
+            return []
+        if self._guesses:
+            schema = self._evident(baseline, schema, relation, staged)
+        new = Baseline(schema, self.text)
+        return [] if baseline == new else [new.memory()]
+
+    def _evident(
+        self, baseline: Baseline | None, schema: TableSchema, relation: str, staged: Staged | None
+    ) -> TableSchema:
+        """Leave out the types of columns that hold no value yet: text is only what a reader says for want of any."""
+        known = {name.lower() for name in baseline.types} if baseline else set()
+        declared_here = {name.lower() for name in self.config.columns}
+        doubtful = [
+            c.name
+            for c in schema
+            if normal_type(c.type) in _WITHOUT_EVIDENCE and c.name.lower() not in known | declared_here
+        ]
+        if not doubtful:
+            return schema
+        counts = ", ".join(f"count({quote(name)})" for name in doubtful)
+        found = self.context.session.fetch(f"SELECT {counts} FROM {relation}", staged.parameters if staged else {})[0]
+        empty = {name for name, count in zip(doubtful, found, strict=True) if not count}
+        return TableSchema(tuple(replace(c, type="") if c.name in empty else c for c in schema))
+
+    def _reconsidered(self, baseline: Baseline, error: StepError) -> dict[str, str]:
+        """Look at the source afresh, since a value does not fit the last good run's type, and judge what it is now."""
+        source = self.reading(self.delta)
+        now = declared(self.context.session.columns(source), self.config.columns)
+        judge(baseline, now, self.config.on_schema_change, what=self.what, text=self.text)
+        wider = {c.name: c.type for c in now}
+        if {n.lower(): normal_type(t) for n, t in wider.items()} == {
+            n.lower(): normal_type(t) for n, t in baseline.types.items()
+        }:
+            raise error
+        return wider
+
+
+_WITHOUT_EVIDENCE = frozenset({"VARCHAR", "JSON"})
+_JUDGED = frozenset({"SF701", "SF705", "SF706", "SF712", "SF721", "SF730", "SF731", "SF732"})
+
+
+def quarantine_table(target: str) -> str:
+    """Return the table that keeps the rows of a target that were set aside."""
+    parts = split_name(target)
+    return join_name(("quarantine", "__".join((parts[-2] if len(parts) > 1 else "main", parts[-1]))))
+
+
+def quote_target(table: str) -> str:
+    """Quote a target the way that engines find it; a bare name lives in `main`."""
+    parts = split_name(table)
+    return ".".join(quote(part) for part in (parts if len(parts) > 1 else ("main", *parts)))
 
 
 class TableStep(StepType):
@@ -123,14 +283,53 @@ class TableStep(StepType):
     check_scopes = frozenset({"batch", "target"})
 
     @abstractmethod
-    def rows(self, given: StepInput, context: StepContext) -> Select | ArrowStream:
-        """Say where the rows come from."""
+    def rows(self, given: StepInput, context: StepContext, delta: Delta) -> Select | ArrowStream:
+        """Say where the rows come from. `delta` says which are wanted; more may come, never fewer."""
 
     def plan(self, given: StepInput, folder: Path) -> StepPlan:
         """Say which table is written and how, and what does not go together."""
         config: WriteConfig = given.config
-        return replace(super().plan(given, folder), mode=config.mode, objections=tuple(write_objections(config)))
+        repeatable = config.mode != "append" or bool(config.key)
+        plan = super().plan(given, folder)
+        aside = {quarantine_table(config.target)} if any(check.quarantine for check in given.checks) else set()
+        return replace(
+            plan,
+            writes=plan.writes | aside,
+            mode=config.mode,
+            incremental=config.mode != "replace",
+            ranged=config.cursor is not None,
+            remembers=config.cursor is not None,
+            repeatable=repeatable,
+            objections=tuple(write_objections(config)),
+        )
 
     def execute(self, given: StepInput, context: StepContext) -> StepExecutionResult:
-        """Stage, check, publish."""
-        return write_table(given.config, given, self.rows(given, context), context)
+        """Stage, compare, check, publish."""
+        return self.landing(given, context).land()
+
+    def landing(self, given: StepInput, context: StepContext, **more: Any) -> Landing:
+        """Prepare one batch."""
+        values = {"rebuild": context.window.rebuild, **more}
+        token = values.pop("token", context.token)
+        return Landing(given.config, given, lambda delta: self.rows(given, context, delta), context, token, **values)
+
+
+def summed(results: Iterable[StepExecutionResult]) -> StepExecutionResult:
+    """Return what several commits of one step did together."""
+    total = StepExecutionResult()
+    for result in results:
+        total = replace(
+            result,
+            rows=total.rows + result.rows,
+            checks=_joined(total.checks, result.checks),
+        )
+    return total
+
+
+def _joined(old: tuple[CheckResult, ...], new: tuple[CheckResult, ...]) -> tuple[CheckResult, ...]:
+    """Keep for every check the result that failed, if one did."""
+    kept = {check.name: check for check in old}
+    for check in new:
+        if check.name not in kept or kept[check.name].passed:
+            kept[check.name] = check
+    return tuple(kept.values())

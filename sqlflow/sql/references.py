@@ -5,6 +5,8 @@ Reads trees; SELECT comes from DuckDB's parser, everything else from sqlglot.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 import re
 from collections.abc import Iterator
@@ -53,6 +55,10 @@ class References:
     parameters: list[Reference] = field(default_factory=list)
     functions: set[str] = field(default_factory=set)
     hidden: list[Reference] = field(default_factory=list)
+    volatile: str | None = None
+    """A function or a file that gives other rows at another time."""
+    digest: str = ""
+    """The same for texts of one meaning; layout, comments and letter case of keywords do not count."""
 
 
 @dataclass(frozen=True)
@@ -84,11 +90,19 @@ def read_query(sql: str) -> References:
         raise SqlSyntaxError("expected a SELECT, found nothing", 0)
     if len(found) > 1:
         raise SqlSyntaxError("expected one SELECT, found several statements", split(sql)[1][1])
-    references = References()
+    references = References(digest=_digest(found[0]))
     _walk(found[0], frozenset(), references, sql)
     return references
 
 
+#: Functions whose result is another one at another time, or that read what no commit tells of.
+_VOLATILE = re.compile(
+    r"(now|today|random|setseed|uuid|uuidv[47]|gen_random_uuid|nextval|currval|get_current_\w+|current_\w+|"
+    r"transaction_timestamp|age_now|read_\w+|parquet_\w+|glob|sniff_csv|getenv|pragma_\w+|duckdb_\w+)$"
+)
+_PLACE = re.compile(r'"query_location(_length)?": \d+,? ?')
+#: Names that stand for the clock where no column is called so.
+_CLOCK = frozenset({"current_timestamp", "current_date", "current_time", "localtime", "localtimestamp"})
 _UNFINISHED = re.compile(r"([-<>=+*/|&%(]|\b(and|or|not|in|like|between|is|case|when|then))\s*$", re.IGNORECASE)
 
 
@@ -111,7 +125,7 @@ def read_expression(sql: str) -> References:
         raise SqlSyntaxError("expected one expression", end)
     if items[0].get("class") == "STAR":
         raise SqlSyntaxError("expected an expression, found *", 0)
-    references = References()
+    references = References(digest=_digest(found[0]))
     _walk(found[0], frozenset(), references, f"{head}{sql}\n")
     references.parameters = [Reference(p.name, p.offset - len(head)) for p in references.parameters]
     references.hidden = [Reference(h.name, h.offset - len(head)) for h in references.hidden]
@@ -138,14 +152,16 @@ def _walk(node: dict[str, Any], ctes: frozenset[str], found: References, sql: st
     if kind == "BASE_TABLE":
         parts = [p for p in (node["catalog_name"], node["schema_name"], node["table_name"]) if p]
         in_scope = len(parts) == 1 and parts[0].lower() in ctes
-        if not in_scope and not _FILE.search(node["table_name"]):
+        if _FILE.search(node["table_name"]):
+            found.volatile = node["table_name"]
+        elif not in_scope:
             found.reads.add(join_name(parts))
+    elif kind == "COLUMN_REF":
+        found.volatile = _clock(node["column_names"]) or found.volatile
     elif kind in ("PARAMETER", "VALUE_PARAMETER") and node.get("class") == "PARAMETER":
         found.parameters.append(Reference(node["identifier"], _offset(node, sql)))
     elif node.get("class") == "FUNCTION":
-        found.functions.add(node["function_name"].lower())
-        if node["function_name"].lower() in HIDING:
-            found.hidden.append(Reference(node["function_name"], _offset(node, sql)))
+        _call(node, found, sql)
     if kind == "RECURSIVE_CTE_NODE":
         ctes = ctes | {node["cte_name"].lower()}
     scope = ctes
@@ -166,6 +182,25 @@ def _walk_all(nodes: list[Any], ctes: frozenset[str], found: References, sql: st
             _walk(node, ctes, found, sql)
         elif isinstance(node, list):
             _walk_all(node, ctes, found, sql)
+
+
+def _call(node: dict[str, Any], found: References, sql: str) -> None:
+    name = node["function_name"].lower()
+    found.functions.add(name)
+    if _VOLATILE.match(name):
+        found.volatile = name
+    if name in HIDING:
+        found.hidden.append(Reference(node["function_name"], _offset(node, sql)))
+
+
+def _clock(names: list[str]) -> str | None:
+    """Return the name that stands for the present time, if a reference to a column is one."""
+    return names[0] if len(names) == 1 and names[0].lower() in _CLOCK else None
+
+
+def _digest(tree: Any) -> str:
+    """Return a short text that is equal for equal trees, wherever their parts stand."""
+    return hashlib.sha256(_PLACE.sub("", json.dumps(tree)).encode()).hexdigest()[:16]
 
 
 def _offset(node: dict[str, Any], sql: str) -> int:
@@ -199,11 +234,14 @@ def _from_sqlglot(sql: str, parameters: frozenset[str], *, select: bool = False)
         return found
     if isinstance(tree, (exp.Create, exp.Drop)) and tree.kind == "SCHEMA":
         return found
+    found.digest = hashlib.sha256(tree.sql(dialect="duckdb", comments=False).encode()).hexdigest()[:16]
     written = None if select else _written(tree)
     ctes = {cte.alias_or_name.lower() for cte in tree.find_all(exp.CTE)}
     for function in tree.find_all(exp.Func):
         name = str(function.this if isinstance(function, exp.Anonymous) else function.sql_name()).lower()
         found.functions.add(name)
+        if _VOLATILE.match(name):
+            found.volatile = name
         if name in HIDING:
             found.hidden.append(Reference(name, 0))
     for table in tree.find_all(exp.Table):

@@ -15,6 +15,7 @@ from sqlflow.sdk import (
     ConfigModel,
     ConnectionReport,
     Connector,
+    Delta,
     NoOptions,
     Objection,
     ReadRequest,
@@ -94,7 +95,7 @@ class CopyTable(TableStep):
     name = "copy_table"
     Config = CopyTableConfig
 
-    def rows(self, given: StepInput, context: StepContext) -> Select:
+    def rows(self, given: StepInput, context: StepContext, delta: Delta) -> Select:
         """Say where the rows come from; staging, checking and publishing are done for us."""
         return Select(context.session.dialect, f"SELECT * FROM {quote_name(given.config.table)}")
 

@@ -86,14 +86,18 @@ def align(db: Connection, write: TableWrite) -> Alignment:
     for column in batch:
         known = target.get(column.name)
         if known is None:
-            if write.policy == "permissive":
+            if write.policy == "permissive" or taken_over(write, column):
                 changes.append(f"ADD COLUMN {quote(column.name)} {column.type}")
                 names.append(column.name)
             else:
                 complaints.append(f"new column {column.name} {column.type}")
         elif not _fits(db, write, column, known):
             accepted = write.policy == "permissive" and widens(known.type, column.type)
-            if accepted or _is_empty(db, f"SELECT {quote(known.name)} FROM {quoted(write.target)}"):
+            if (
+                accepted
+                or taken_over(write, column)
+                or _is_empty(db, f"SELECT {quote(known.name)} FROM {quoted(write.target)}")
+            ):
                 changes.append(f"ALTER {quote(known.name)} SET DATA TYPE {column.type}")
             else:
                 complaints.append(f"column {known.name} is {known.type} there and {column.type} in the batch")
@@ -108,11 +112,20 @@ def align(db: Connection, write: TableWrite) -> Alignment:
     return Alignment(tuple(names), batch.names, write.key, tuple(changes))
 
 
+def taken_over(write: TableWrite, column: Column) -> bool:
+    """Tell whether a person has said that the target is to have a column as it is now."""
+    found = write.accepted.get(column.name) if write.accepted else None
+    return found is not None and normal_type(found.type) == normal_type(column.type)
+
+
 def _required(db: Connection, write: TableWrite, target: TableSchema) -> list[str]:
     """Hold the batch to what is declared `not null`, and return what sets it on a target that lacks it."""
     changes = []
     for name, spec in write.columns.items():
+        known = target.get(name)
         if spec.nullable:
+            if spec.states_nullable and known is not None and known.nullable is False:
+                changes.append(f"ALTER {quote(known.name)} DROP NOT NULL")
             continue
         counted = f"SELECT count(*) FROM {write.staged.relation} WHERE {quote(name)} IS NULL"
         if nulls := db.execute(counted, write.staged.parameters)[0][0]:
@@ -121,7 +134,6 @@ def _required(db: Connection, write: TableWrite, target: TableSchema) -> list[st
                 hint="mend the source, filter the rows, or drop `not null` from columns",
                 code="SF712",
             )
-        known = target.get(name)
         if known is not None and known.nullable is not False:
             changes.append(f"ALTER {quote(known.name)} SET NOT NULL")
     return changes

@@ -27,8 +27,9 @@ def check_keys(db: Connection, write: TableWrite) -> None:
                 hint=did_you_mean(column, write.staged.schema.names, noun="column"),
                 code="SF705",
             )
-    unique = write.mode in ("merge", "append") and write.on_duplicate == "error"
-    keys = columns_list(write.key)
+    unique = write.mode in ("merge", "append", "scd2") and write.on_duplicate == "error"
+    at, names = write.versioning and write.versioning.at, _group(write)
+    keys = columns_list(names)
     counted = ", ".join(f"count(*) - count({quote(c)})" for c in write.key)
     nulls = db.execute(f"SELECT {counted} FROM {batch}")[0]
     for column, count in zip(write.key, nulls, strict=True):
@@ -40,11 +41,11 @@ def check_keys(db: Connection, write: TableWrite) -> None:
             )
     if not unique:
         return
-    found = db.execute(f"SELECT {keys}, count(*) FROM {batch} GROUP BY ALL HAVING count(*) > 1 LIMIT {SAMPLE}")
+    rows = f"(SELECT DISTINCT * FROM {batch})" if at else batch
+    found = db.execute(f"SELECT {keys}, count(*) FROM {rows} GROUP BY ALL HAVING count(*) > 1 LIMIT {SAMPLE}")
     if found:
         shown = "; ".join(
-            ", ".join(f"{c} = {v!r}" for c, v in zip(write.key, row, strict=False)) + f" ({row[-1]} rows)"
-            for row in found
+            ", ".join(f"{c} = {v!r}" for c, v in zip(names, row, strict=False)) + f" ({row[-1]} rows)" for row in found
         )
         raise StepError(
             f"duplicate keys in the batch for {write.target}: {shown}",
@@ -56,10 +57,15 @@ def check_keys(db: Connection, write: TableWrite) -> None:
 def deduplicated(write: TableWrite) -> str:
     """Return the batch with one row a key: the first or the last in the given order."""
     order = ", ".join(_order_term(term, reverse=write.on_duplicate == "last") for term in write.order_by)
-    return (
-        f"SELECT * EXCLUDE (sqlflow_rank) FROM (SELECT *, row_number() OVER (PARTITION BY {columns_list(write.key)} "
-        f"ORDER BY {order}) AS sqlflow_rank FROM {write.staged.relation}) WHERE sqlflow_rank = 1"
-    )
+    ranked = f"row_number() OVER (PARTITION BY {columns_list(_group(write))} ORDER BY {order}) AS sqlflow_rank"
+    batch = write.staged.relation
+    return f"SELECT * EXCLUDE (sqlflow_rank) FROM (SELECT *, {ranked} FROM {batch}) WHERE sqlflow_rank = 1"
+
+
+def _group(write: TableWrite) -> tuple[str, ...]:
+    """Return what tells rows of a batch apart: the key, and in a history the time of the version."""
+    at = write.versioning.at if write.versioning else None
+    return (*write.key, at) if at else write.key
 
 
 def _order_term(term: str, *, reverse: bool) -> str:

@@ -5,9 +5,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlflow.sdk import (
     RowCounts,
@@ -16,24 +15,18 @@ from sqlflow.sdk import (
     TableWrite,
     ViewWrite,
     columns_list,
-    fold,
     key_match,
     quote,
     split_name,
 )
 
+from . import history
 from .aligning import BATCH, TARGET, Alignment, align
 from .connection import Connection
+from .deleting import delete_keys, living, missing_rows
 from .keys import check_keys, deduplicated
+from .merging import count, insert, merge
 from .warehouse import STAGE_PREFIX, Entry, beside, quoted
-
-MET = "temp.sqlflow_met"
-"""Temporary table of the rows that a merge found in its target."""
-
-NUMBERED = "sqlflow_numbered"
-"""Temporary table of a batch whose rows have no number of their own."""
-
-_FIXED_WIDTH = re.compile(r"(?!.*\])(U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL|BOOLEAN|DATE|TIME|UUID)")
 
 
 @dataclass(frozen=True)
@@ -42,6 +35,12 @@ class Done:
 
     rows: RowCounts
     warnings: tuple[str, ...] = ()
+
+    @property
+    def changed(self) -> bool:
+        """Whether rows may be other than before."""
+        counts = (self.rows.inserted, self.rows.updated, self.rows.deleted)
+        return any(n is None or n > 0 for n in counts)
 
     @property
     def total(self) -> int | None:
@@ -58,6 +57,8 @@ class Publication:
     indexes: tuple[tuple[str, str], ...] = ()
     makes: bool = False
     """Whether the target comes into being by it, or is replaced whole."""
+    anew: bool = False
+    """Whether rows that were there before are gone on purpose, or there were none."""
 
 
 def read_only(rows: int | None) -> RowCounts:
@@ -83,14 +84,54 @@ def prepare(db: Connection, write: TableWrite | ViewWrite | ScriptWrite) -> Publ
         )
     if write.mode == "replace":
         _refuse_foreign(db, write.target, entry, adopt=write.adopt)
-        return Publication(lambda db: _replace(db, write, entry), indexes, makes=True)
+        return Publication(lambda db: _replace(db, write, entry), indexes, makes=True, anew=entry is None)
+    if write.staged.batch.rebuild:
+        _refuse_foreign(db, write.target, entry, adopt=write.adopt)
     if write.key:
         check_keys(db, write)
-    if entry is None:
-        return Publication(lambda db: _replace(db, write, None), makes=True)
+    if entry is None or write.staged.batch.rebuild:
+        return Publication(lambda db: _made(db, write, entry), indexes, makes=True, anew=True)
+    if write.mode == "scd2":
+        fitted = align(db, history.stored(write))
+        return Publication(lambda db: Done(history.update(db, write, fitted)), indexes)
+    if write.mode == "merge":
+        return _prepared_merge(db, write, indexes)
     alignment = align(db, write)
-    modes = {"append": _append, "merge": _merge, "delete_insert": _delete_insert}
+    modes = {"append": _append, "delete_insert": _delete_insert}
     return Publication(lambda db: modes[write.mode](db, write, alignment), indexes)
+
+
+def _prepared_merge(db: Connection, write: TableWrite, indexes: tuple[tuple[str, str], ...]) -> Publication:
+    """Tell the rows that stay from those that go, then merge, then delete."""
+    kept, gone = living(_resolved(write))
+    alignment = align(db, kept)
+
+    def run(db: Connection) -> Done:
+        done = Done(merge(db, kept, alignment))
+        deleted = delete_keys(db, kept, gone) if gone else 0
+        if (missing := missing_rows(db, kept)) is not None:
+            deleted += count(db, f"DELETE FROM {quoted(kept.target)} {TARGET} WHERE {missing}")
+        return replace(done, rows=replace(done.rows, deleted=(done.rows.deleted or 0) + deleted))
+
+    return Publication(run, indexes)
+
+
+def _resolved(write: TableWrite) -> TableWrite:
+    """Return the write with one row a key."""
+    if write.on_duplicate == "error":
+        return write
+    return replace(write, on_duplicate="error", staged=replace(write.staged, relation=f"({deduplicated(write)})"))
+
+
+def _made(db: Connection, write: TableWrite, entry: Entry | None) -> Done:
+    """Make the target out of the batch alone, whatever the mode."""
+    if write.mode == "scd2":
+        if entry is not None:
+            db.execute(f"DROP {entry.kind.upper()} {quoted(write.target)}")
+        rows = history.create(db, write)
+        _finish(db, write, entry)
+        return Done(RowCounts(read=write.staged.rows, inserted=rows, updated=0, deleted=None))
+    return _replace(db, living(_resolved(write))[0] if write.mode == "merge" else write, entry)
 
 
 def _refuse_foreign(db: Connection, target: str, entry: Entry | None, *, adopt: bool) -> None:
@@ -119,13 +160,18 @@ def _replace(db: Connection, write: TableWrite, entry: Entry | None) -> Done:
         db.execute(f"DROP {entry.kind.upper()} {quoted(write.target)}")
     if fresh != write.target:
         db.execute(f"ALTER TABLE {quoted(fresh)} RENAME TO {quote(name)}")
+    _finish(db, write, entry)
+    read = staged.rows if staged.rows is not None else rows
+    return Done(RowCounts(read=read, inserted=rows, updated=0, deleted=None))
+
+
+def _finish(db: Connection, write: TableWrite, entry: Entry | None) -> None:
+    """Give a table that was made anew what a query does not bring: NOT NULL, and the indexes that it had."""
     for column, spec in write.columns.items():
         if not spec.nullable:
             _require(db, write.target, column)
     for _, statement in entry.indexes if entry else ():
         db.execute(statement)
-    read = staged.rows if staged.rows is not None else rows
-    return Done(RowCounts(read=read, inserted=rows, updated=0, deleted=None))
 
 
 def _require(db: Connection, target: str, column: str) -> None:
@@ -162,77 +208,9 @@ def _append(db: Connection, write: TableWrite, alignment: Alignment) -> Done:
                 told = f"{changed} rows have a key that is in {write.target} already but other values"
                 warnings = (f"{told}; append keeps the old ones. Write mode: merge to update them",)
         batch = _unmatched(batch, target, match)
-    inserted = _insert(db, write.target, batch, alignment, staged.parameters)
+    inserted = insert(db, write.target, batch, alignment, staged.parameters)
     read = staged.rows if staged.rows is not None else inserted
     return Done(RowCounts(read=read, inserted=inserted, updated=0, deleted=0), warnings)
-
-
-def _merge(db: Connection, write: TableWrite, alignment: Alignment) -> Done:
-    """Replace the matched rows that differ and insert the new ones; equal rows are not touched.
-
-    The target is joined once: what was met, and whether it differs, is kept as pairs of row ids, and everything else
-    works on that. A key that the target holds more than once becomes one row; the others count as deleted.
-    """
-    target, carried = quoted(write.target), alignment.carried
-    alignment.apply(db, write.target)
-    hidden = any(fold(name) == "rowid" for name in alignment.target_names)  # a column of that name hides DuckDB's own
-    batch, row, rows = _numbered(db, write, hidden=hidden)
-    _meet(db, write, alignment, batch, row, hidden=hidden)
-    old = f"WHERE rowid IN (SELECT sqlflow_old FROM {MET} WHERE sqlflow_differs)"
-    if hidden:
-        match, differing = key_match(write.key, TARGET, BATCH), alignment.difference() or "FALSE"
-        old = f"{TARGET} USING {batch} {BATCH} WHERE {match} AND ({differing})"
-    deleted = _count(db, f"DELETE FROM {target} {old}")
-    inserted = rows - int(db.execute(f"SELECT count(DISTINCT sqlflow_row) FROM {MET}")[0][0])
-    known = MET if carried else f"(SELECT sqlflow_row FROM {MET} WHERE NOT sqlflow_differs)"
-    fresh = f"(SELECT {BATCH}.* FROM {batch} {BATCH} ANTI JOIN {known} m ON m.sqlflow_row = {row})"
-    updated = _insert(db, write.target, fresh, alignment, {}) - inserted
-    if carried and deleted:
-        kept = "".join(f", any_value({quote(c)}) AS {quote(c)}" for c in carried)
-        changed = f"(SELECT sqlflow_row{kept} FROM {MET} GROUP BY sqlflow_row HAVING bool_and(sqlflow_differs))"
-        both = columns_list(alignment.insert_names, prefix=f"{BATCH}.") + "".join(f", m.{quote(c)}" for c in carried)
-        again = f"(SELECT {both} FROM {batch} {BATCH} JOIN {changed} m ON m.sqlflow_row = {row})"
-        updated = _insert(db, write.target, again, alignment, {}, carried)
-    db.execute(f"DROP TABLE {MET}")
-    return Done(RowCounts(read=write.staged.rows, inserted=inserted, updated=updated, deleted=deleted - updated))
-
-
-def _numbered(db: Connection, write: TableWrite, *, hidden: bool) -> tuple[str, str, int]:
-    """Return the batch as a table with one row a key, the number that tells its rows apart, and how many they are."""
-    staged = write.staged
-    if staged.materialized and staged.rows is not None and write.on_duplicate == "error" and not hidden:
-        return staged.relation, f"{BATCH}.rowid", staged.rows
-    batch = f"({deduplicated(write)})" if write.on_duplicate != "error" else staged.relation
-    made = db.execute(
-        f"CREATE OR REPLACE TEMP TABLE {NUMBERED} AS SELECT *, row_number() OVER () AS sqlflow_row FROM {batch}",
-        staged.parameters,
-    )
-    return f"temp.{NUMBERED}", f"{BATCH}.sqlflow_row", int(made[0][0])
-
-
-def _meet(db: Connection, write: TableWrite, alignment: Alignment, batch: str, row: str, *, hidden: bool) -> None:
-    """Write down which row of the batch meets which of the target, and whether they differ.
-
-    Reading text is most of the work, so it is compared only where everything of a fixed width is equal.
-    """
-    names = alignment.insert_names
-    quick = [c.name for c in write.staged.schema if _FIXED_WIDTH.match(c.type)] if not hidden else names
-    first = alignment.difference(quick)
-    rest = alignment.difference([name for name in names if name not in quick])
-    if not first:
-        first, rest = rest, ""
-    carried = "".join(f", {TARGET}.{quote(c)}" for c in alignment.carried)
-    old = "NULL" if hidden else f"{TARGET}.rowid"
-    db.execute(
-        f"CREATE OR REPLACE TEMP TABLE sqlflow_met AS SELECT {row} AS sqlflow_row, {old} AS sqlflow_old{carried}, "
-        f"({first or 'FALSE'}) AS sqlflow_differs FROM {batch} {BATCH} JOIN {quoted(write.target)} {TARGET} "
-        f"ON {key_match(write.key, TARGET, BATCH)}"
-    )
-    if rest:
-        db.execute(
-            f"UPDATE {MET} m SET sqlflow_differs = TRUE FROM {batch} {BATCH}, {quoted(write.target)} {TARGET} "
-            f"WHERE NOT m.sqlflow_differs AND m.sqlflow_row = {row} AND m.sqlflow_old = {TARGET}.rowid AND ({rest})"
-        )
 
 
 def _unmatched(batch: str, target: str, match: str) -> str:
@@ -244,28 +222,17 @@ def _unmatched(batch: str, target: str, match: str) -> str:
 def _delete_insert(db: Connection, write: TableWrite, alignment: Alignment) -> Done:
     target = quoted(write.target)
     alignment.apply(db, write.target)
+    if (interval := write.interval) is not None:
+        column = quote(interval.column)
+        bounds = {"start": interval.start, "end": interval.end}
+        deleted = count(db, f"DELETE FROM {target} WHERE {column} >= $start AND {column} < $end", bounds)
+        inserted = insert(db, write.target, write.staged.relation, alignment, {})
+        return Done(RowCounts(read=write.staged.rows, inserted=inserted, updated=0, deleted=deleted))
     keys = f"(SELECT DISTINCT {columns_list(write.key)} FROM {write.staged.relation})"
     match = key_match(write.key, TARGET, BATCH)
-    deleted = _count(db, f"DELETE FROM {target} {TARGET} USING {keys} {BATCH} WHERE {match}")
-    inserted = _insert(db, write.target, write.staged.relation, alignment, {})
+    deleted = count(db, f"DELETE FROM {target} {TARGET} USING {keys} {BATCH} WHERE {match}")
+    inserted = insert(db, write.target, write.staged.relation, alignment, {})
     return Done(RowCounts(read=write.staged.rows, inserted=inserted, updated=0, deleted=deleted))
-
-
-def _insert(
-    db: Connection,
-    target: str,
-    batch: str,
-    alignment: Alignment,
-    parameters: object,
-    carried: list[str] | None = None,
-) -> int:
-    names = columns_list([*alignment.insert_names, *(carried or [])])
-    return _count(db, f"INSERT INTO {quoted(target)} ({names}) SELECT {names} FROM {batch}", parameters)
-
-
-def _count(db: Connection, statement: str, parameters: object = None) -> int:
-    rows = db.execute(statement, parameters)  # type: ignore[arg-type]
-    return int(rows[0][0]) if rows else 0
 
 
 _COUNTED = {"insert": "inserted", "update": "updated", "delete": "deleted"}

@@ -12,21 +12,27 @@ from sqlflow.sdk import (
     Check,
     CheckResult,
     Commit,
+    Memory,
     Published,
     Rows,
     ScriptWrite,
     Select,
+    SetAside,
     Staged,
+    StateEntry,
     StepError,
     TableInfo,
+    TableSchema,
     TableWrite,
+    Token,
     Udf,
     ViewWrite,
+    quarantine_table,
     quote,
     refuse_failed,
 )
 
-from . import checking, ledger, publishing, staging
+from . import checking, inventory, ledger, publishing, quarantine, staging, state
 from .connection import Connection
 from .faults import translated
 from .outflow import DuckDbRows
@@ -84,14 +90,25 @@ class DuckDbSession:
         """Return all tables and views but the state."""
         return tuple(sorted(self.warehouse.entries()))
 
-    def stage(self, source: Select | ArrowStream, batch: Batch) -> Staged:
-        """Take a batch in, as a query when it is used once, else as a table."""
+    def columns(self, source: Select | ArrowStream) -> TableSchema:
+        """Return the columns of a source without taking its rows."""
+        self._set_up(source)
+        try:
+            return staging.columns(self.db, source)
+        except StepError as error:
+            raise explained(source if isinstance(source, Select) else None, error) from error
+
+    def _set_up(self, source: Select | ArrowStream) -> None:
         if isinstance(source, Select):
             for statement in source.setup:
                 self.db.execute(statement)
             self._teardown += source.teardown
             if source.cleanup is not None:
                 self._cleanup.append(source.cleanup)
+
+    def stage(self, source: Select | ArrowStream, batch: Batch) -> Staged:
+        """Take a batch in, as a query when it is used once, else as a table."""
+        self._set_up(source)
         try:
             staged = staging.stage(self.db, source, batch)
         except StepError as error:
@@ -104,26 +121,63 @@ class DuckDbSession:
         """Run checks in as few scans as possible."""
         return checking.run(self.db, relation, checks)
 
+    def sift(
+        self, staged: Staged, checks: Sequence[Check], table: str
+    ) -> tuple[Staged, SetAside | None, tuple[CheckResult, ...]]:
+        """Take the rows that fail a check out of a batch."""
+        return quarantine.sift(self.db, staged, checks, table)
+
+    def rejected(self, source: Select, table: str) -> SetAside | None:
+        """Return what the scan of a source could not read."""
+        return quarantine.rejected(self.db, source.rejects, table) if source.rejects else None
+
     def publish(self, commit: Commit) -> Published:
         """Write, check and record in one transaction."""
         write = commit.write
         plan = publishing.prepare(self.db, write) if write is not None else None
+        made = commit.target if isinstance(write, (TableWrite, ViewWrite)) else None
+        schema: TableSchema | None = None
+        targets = write.targets if isinstance(write, ScriptWrite) else (commit.target,)
+        makes = bool(plan and plan.makes)
         with self.db.transaction():
+            if commit.first is not None:
+                publishing.prepare(self.db, commit.first).run(self.db)
             done = self._written(plan, write) if plan else publishing.Done(publishing.read_only(commit.rows))
+            if makes and isinstance(write, TableWrite):
+                quarantine.clear(self.db, quarantine_table(write.target), commit.token)
+            fresh = [aside.table for aside in commit.aside if quarantine.keep(self.db, aside, commit.token)]
             checks: tuple[CheckResult, ...] = ()
             if commit.checks and commit.target:
                 checks = checking.run(self.db, quoted(commit.target), commit.checks)
                 refuse_failed(checks, kept=f"{commit.target} keeps its old rows")
-            ledger.append(self.db, commit.token, commit.target, done.total, made=bool(plan and plan.makes))
-        ledger.verify(self.db, commit.token)
+            memories = commit.state
+            if made and commit.learned is not None:
+                schema = self.db.types_of(quoted(made))
+                memories += commit.learned(schema)
+            changed = write is not None and (makes or done.changed)
+            line = ledger.append(self.db, commit.token, targets, done.total, made=makes, changed=changed)
+            for aside in commit.aside:
+                own = aside.table in fresh
+                ledger.append(self.db, commit.token, (aside.table,), aside.rows, made=own, changed=True)
+            if makes and made and self.warehouse.remembered(made):
+                state.forget_target(self.db, commit.token, made, line, own=bool(plan and plan.anew))
+            state.remember(self.db, commit.token, commit.target, memories, self.warehouse.next_line())
+        ledger.verify(self.db, commit.token, line)
         self.commits += (commit.target,)
+        for target in targets if changed else ():
+            if target is not None:
+                self.warehouse.moved(target, line)
+        for name in fresh:
+            self.warehouse.note(name, Entry("table"), made=True)
+        if memories and commit.target:
+            self.warehouse.remembered(commit.target, now=True)
         if isinstance(write, ScriptWrite):
             self.warehouse.forget()
         elif write is not None and plan is not None:
             kind: Literal["table", "view"] = "view" if isinstance(write, ViewWrite) else "table"
-            self.warehouse.note(write.target, Entry(kind, plan.indexes), made=plan.makes)
-        made = commit.target if isinstance(write, (TableWrite, ViewWrite)) else None
-        schema = self.db.types_of(quoted(made)) if made else None
+            self.warehouse.note(write.target, Entry(kind, plan.indexes), made=makes)
+        if made and schema is None:
+            schema = self.db.types_of(quoted(made))
         return Published(done.rows, schema, checks, done.warnings)
 
     def _written(self, plan: publishing.Publication, write: Any) -> publishing.Done:
@@ -144,9 +198,32 @@ class DuckDbSession:
         """Return a result as an Arrow table."""
         return self.db.arrow(sql, parameters)
 
-    def committed(self, run: str) -> frozenset[str]:
+    def committed(self, run: str) -> dict[str, str | None]:
         """Return the steps of a run that the ledger holds."""
         return ledger.steps_of(self.db, run)
+
+    def state(
+        self, pipeline: str | None = None, step: str | None = None, *, history: bool = False
+    ) -> tuple[StateEntry, ...]:
+        """Return what steps remember."""
+        if not self.warehouse.has_state():
+            return ()
+        return state.entries(self.db, pipeline, step, history=history)
+
+    def remember(self, token: Token, target: str, memories: Sequence[Memory]) -> None:
+        """Write state outside of a run."""
+        line = self.warehouse.next_line()
+        with self.db.transaction():
+            state.remember(self.db, token, target, memories, line)
+        self.warehouse.remembered(target, now=True)
+
+    def version(self, table: str) -> str | None:
+        """Name the last commit that changed a table, or what a view reads."""
+        return inventory.version(self.db, table)
+
+    def fingerprint(self, pipeline: str, step: str) -> str | None:
+        """Return what the last commit of a step said that it was."""
+        return ledger.fingerprint(self.db, pipeline, step)
 
     def interrupt(self) -> None:
         """Stop the running statement."""

@@ -22,6 +22,7 @@ from sqlflow.sdk import (
     StepError,
     TableSchema,
     did_you_mean,
+    fold,
     normal_type,
     quote,
 )
@@ -35,16 +36,43 @@ def stage(db: Connection, source: Select | ArrowStream, batch: Batch) -> Staged:
     """Stage a batch, cast to the declared columns."""
     if isinstance(source, ArrowStream):
         return _from_arrow(db, source, batch)
-    replacing = batch.mode == "replace"
-    needs_schema = bool(batch.columns) or not replacing or not batch.once
+    needs_schema = bool(batch.columns or (batch.types and source.typed)) or batch.mode != "replace" or not batch.once
     schema = db.schema_of(f"(\n{source.sql}\n)", source.parameters) if needs_schema else None
+    if batch.types and source.typed is not None and schema is not None:
+        known = {fold(name): kind for name, kind in batch.types.items()}
+        types = {column.name: known.get(fold(column.name), column.type) for column in schema}
+        source = replace(source, sql=source.typed(types))
+        schema = db.schema_of(f"(\n{source.sql}\n)", source.parameters)
     if batch.columns and schema is not None:
         source = replace(source, sql=contracted(source.sql, schema, batch.columns))
         schema = db.schema_of(f"(\n{source.sql}\n)", source.parameters)
+    if batch.since is not None and schema is not None:
+        source = replace(source, sql=_within(source.sql, schema, batch))
     if batch.once:
         return Staged(batch, f"(\n{source.sql}\n)", schema or TableSchema(()), materialized=False, source=source)
     staged = _make_table(db, f"(\n{source.sql}\n)", source.parameters, batch)
     return replace(staged, schema=schema or db.schema_of(staged.relation), source=source)
+
+
+def _within(sql: str, schema: TableSchema, batch: Batch) -> str:
+    """Leave out the rows that are not wanted."""
+    condition = batch.since.condition(schema) if batch.since is not None else None
+    return sql if condition is None else f"SELECT * FROM (\n{sql}\n) WHERE {condition}"
+
+
+def columns(db: Connection, source: Select | ArrowStream) -> TableSchema:
+    """Return the columns of a source; a stream is opened and closed again."""
+    if isinstance(source, Select):
+        return db.schema_of(f"(\n{source.sql}\n)", source.parameters)
+    name = "sqlflow_arrow_columns"
+    reader: Any = source.open()
+    try:
+        with translated():
+            db.raw.register(name, reader)
+        return db.schema_of(name)
+    finally:
+        db.raw.unregister(name)
+        reader.close()
 
 
 def _from_arrow(db: Connection, source: ArrowStream, batch: Batch) -> Staged:
@@ -57,6 +85,8 @@ def _from_arrow(db: Connection, source: ArrowStream, batch: Batch) -> Staged:
         sql = f"SELECT * FROM {name}"
         if batch.columns:
             sql = contracted(sql, db.schema_of(name), batch.columns)
+        if batch.since is not None:
+            sql = _within(sql, db.schema_of(f"({sql})"), batch)
         staged = _make_table(db, f"({sql})", {}, batch)
         return replace(staged, schema=db.schema_of(staged.relation))
     except StepError:

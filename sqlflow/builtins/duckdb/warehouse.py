@@ -13,10 +13,10 @@ from typing import Any, Literal
 from sqlflow.sdk import CATALOG, fold_name, join_name, literal, quote, split_name
 
 from .faults import translated
+from .migrations import STATE, migrate
 
 #: A schema may be named like a file; under a fixed, unlikely name of the database neither is ambiguous.
 ALIAS = CATALOG
-STATE = "_sqlflow"
 STAGE_PREFIX = "__sqlflow_stage_"
 
 
@@ -38,6 +38,9 @@ class Warehouse:
     functions: list[str] = field(default_factory=list)
     _entries: dict[str, Entry] | None = None
     _owned: set[str] | None = None
+    _versions: dict[str, int] | None = None
+    _remembered: set[str] | None = None
+    _line: int = 0
 
     def entry(self, table: str) -> Entry | None:
         """Return what is known of a table, or None when there is none."""
@@ -58,17 +61,51 @@ class Warehouse:
             if made and self._owned is not None:
                 self._owned.add(key(table))
 
+    def has_state(self) -> bool:
+        """Tell whether SQLFlow keeps state here; a database that it has never written holds none."""
+        where = f"database_name = {literal(ALIAS)} AND schema_name = {literal(STATE)} AND table_name = 'state'"
+        return bool(_read(self.root.cursor(), f"SELECT 1 FROM duckdb_tables() WHERE {where}"))
+
+    def next_line(self) -> int:
+        """Return the number of the next commit; numbers grow, and some may stay unused."""
+        with self.lock:
+            self._line += 1
+            return self._line
+
+    def moved(self, table: str, line: int) -> None:
+        """Record that a commit has changed the rows of a table."""
+        with self.lock:
+            if self._versions is not None:
+                self._versions[key(table)] = max(line, self._versions.get(key(table), 0))
+
+    def version(self, table: str) -> int | None:
+        """Return the number of the last commit that changed a table, if SQLFlow has."""
+        with self.lock:
+            if self._versions is None:
+                self._versions = dict(_read(self.root.cursor(), _CHANGED))
+            return self._versions.get(key(table))
+
+    def remembered(self, table: str, *, now: bool = False) -> bool:
+        """Tell whether a step remembers something of a table; `now`: from this moment on one does."""
+        with self.lock:
+            if self._remembered is None:
+                self._remembered = {row[0] for row in _read(self.root.cursor(), _REMEMBERED)}
+            if now:
+                self._remembered.add(key(table))
+            return key(table) in self._remembered
+
     def forget(self) -> None:
         """Read the inventory anew next time; after statements that may have made anything."""
         with self.lock:
             self._entries = None
             self._owned = None
+            self._versions = None
 
     def owned(self, table: str) -> bool:
         """Tell whether a commit of SQLFlow has written the table before."""
         with self.lock:
             if self._owned is None:
-                self._owned = _read_owned(self.root.cursor())
+                self._owned = {row[0] for row in _read(self.root.cursor(), _MADE)}
             return key(table) in self._owned
 
     def prepare(self, schemas: Iterable[str]) -> None:
@@ -78,17 +115,17 @@ class Warehouse:
             cursor.execute(f"USE {quote(ALIAS)}")
             for schema in [*schemas, STATE]:
                 cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {quote(schema)}")
-            cursor.execute(
-                f"CREATE TABLE IF NOT EXISTS {quote(STATE)}.commits (run_id VARCHAR NOT NULL, step VARCHAR NOT NULL, "
-                "target VARCHAR, attempt INTEGER NOT NULL, rows BIGINT, made BOOLEAN NOT NULL, "
-                "committed_at TIMESTAMPTZ NOT NULL)"
-            )
+            migrate(cursor)
             hidden = (
                 "SELECT schema_name, table_name FROM duckdb_tables() "
                 f"WHERE database_name = {literal(ALIAS)} AND starts_with(table_name, {literal(STAGE_PREFIX)})"
             )
             for schema, table in cursor.execute(hidden).fetchall():
                 cursor.execute(f"DROP TABLE {quote(schema)}.{quote(table)}")
+            last = cursor.execute(
+                f"SELECT greatest((SELECT max(line) FROM {STATE}.commits), (SELECT max(line) FROM {STATE}.state), 0)"
+            )
+            self._line = int(last.fetchall()[0][0])
             cursor.close()
         self.forget()
 
@@ -132,12 +169,19 @@ def _read_entries(cursor: Any) -> dict[str, Entry]:
     return found
 
 
-def _read_owned(cursor: Any) -> set[str]:
+_COMMITS, _ENTRIES = f"{quote(ALIAS)}.{STATE}.commits", f"{quote(ALIAS)}.{STATE}.state"
+_MADE = f"SELECT DISTINCT target FROM {_COMMITS} WHERE made AND target IS NOT NULL"
+_CHANGED = f"SELECT target, max(line) FROM {_COMMITS} WHERE changed AND target IS NOT NULL GROUP BY target"
+_REMEMBERED = f"SELECT DISTINCT target FROM {_ENTRIES}"
+
+
+def _read(cursor: Any, query: str) -> list[Any]:
+    """Return rows of the state; none where SQLFlow has never written."""
     import duckdb
 
     try:
-        rows = cursor.execute(f"SELECT DISTINCT target FROM {quote(ALIAS)}.{STATE}.commits WHERE made").fetchall()
-    except duckdb.CatalogException:  # a database that SQLFlow has never written
+        rows: list[Any] = cursor.execute(query).fetchall()
+    except duckdb.CatalogException:
         rows = []
     cursor.close()
-    return {row[0] for row in rows if row[0]}
+    return rows

@@ -12,6 +12,18 @@ from .csvpadding import unpadded
 from .csvtext import complaint, inspect, same_columns
 from .local import LocalFileConnector, Verbatim, arguments, file_list
 
+#: Lets the scan leave out what it cannot read, and write that to tables of its connection.
+_KEEP = {
+    "store_rejects": True,
+    "rejects_table": "sqlflow_csv_rejects",
+    "rejects_scan": "sqlflow_csv_scans",
+    "rejects_limit": 0,
+}
+_REJECTS = (
+    "SELECT 'line ' || line || ': ' || string_agg(error_message, '; ') AS sqlflow_check, "
+    "any_value(csv_line) AS sqlflow_raw FROM temp.sqlflow_csv_rejects GROUP BY line, file_id, line ORDER BY line"
+)
+
 
 class CsvConnector(LocalFileConnector):
     """Reads and writes CSV files."""
@@ -20,18 +32,21 @@ class CsvConnector(LocalFileConnector):
     ReadOptions = CsvRead
     WriteOptions = CsvWrite
     suffix = "csv"
+    guesses_types = True
+    keeps_rejects = True
 
     def read(self, request: ReadRequest) -> Select:
         """Hand the engine a scan with every option of the format stated."""
         options: CsvRead = request.options
-        files = self.files(request.config, options.path, request.folder)
+        files = self.wanted(request)
         shape = inspect(Path(files[0]), options)
         if shape.fatal is not None:
             raise shape.fatal
         ordered, fatal = same_columns(files, shape, options) if options.header else (True, None)
         if fatal is not None:
             raise fatal
-        declared = {name.lower(): spec.type for name, spec in request.columns.items()}
+        declared = {name.lower(): kind for name, kind in request.delta.types.items()}
+        declared |= {name.lower(): spec.type for name, spec in request.columns.items()}
         types = {name: declared[name.lower()] for name in shape.columns if name.lower() in declared}
         read, cleanup = unpadded(files, options)
         settings = {
@@ -53,9 +68,12 @@ class CsvConnector(LocalFileConnector):
             "sample_size": options.sample_rows,
             "compression": None if options.compression == "auto" else options.compression,
             "types": types or None,
+            **(_KEEP if request.keep_rejects else {}),
         }
         sql = f"SELECT * FROM read_csv({file_list(read)}{arguments(settings)})"
-        return Select("duckdb", sql, explain=lambda text: complaint(text, files, options), cleanup=cleanup)
+        rejects = _REJECTS if request.keep_rejects else None
+        explain = lambda text: complaint(text, files, options)  # noqa: E731 - a line of its own reads better
+        return Select("duckdb", sql, explain=explain, cleanup=cleanup, rejects=rejects)
 
     def write(self, request: WriteRequest, rows: Rows) -> WriteResult:
         """Write through the engine's own CSV writer."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -71,11 +72,12 @@ class JsonConnector(LocalFileConnector):
     ReadOptions = JsonRead
     WriteOptions = JsonWrite
     suffix = "json"
+    guesses_types = True
 
     def read(self, request: ReadRequest) -> Select:
         """Hand the engine a scan."""
         options: JsonRead = request.options
-        files = self.files(request.config, options.path, request.folder)
+        files = self.wanted(request)
         layout = {None: "auto", True: "newline_delimited", False: "array"}[options.lines]
         settings = {
             "format": layout,
@@ -90,8 +92,11 @@ class JsonConnector(LocalFileConnector):
             if Path(file).stat().st_size == 0:
                 hint = "a JSON file without rows is [], or holds no line with lines: true"
                 raise StepError(f"{Path(file).name} is empty", hint=hint, code="SF511")
-        sql = f"SELECT * FROM read_json({file_list(files)}{arguments(settings)})"
-        return Select("duckdb", sql, explain=lambda text: _complaint(text, files))
+
+        def scan(types: Mapping[str, str] | None = None) -> str:
+            return f"SELECT * FROM read_json({file_list(files)}{arguments({**settings, 'columns': types})})"
+
+        return Select("duckdb", scan(), explain=lambda text: _complaint(text, files), typed=scan)
 
     def write(self, request: WriteRequest, rows: Rows) -> WriteResult:
         """Write through the engine's own JSON writer."""

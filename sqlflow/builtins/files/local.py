@@ -16,7 +16,9 @@ from sqlflow.sdk import (
     ConfigModel,
     ConnectionReport,
     Connector,
+    FileVersion,
     Objection,
+    ReadRequest,
     Rows,
     StepError,
     WriteRequest,
@@ -48,6 +50,29 @@ class LocalFileConnector(Connector[FileConfig]):
         if reading and not matches(root, options.path):
             what = "no file matches" if is_pattern(options.path, root) else "file not found:"
             yield Objection("path", f"{what} {options.path}", f"looked in {_shown(root)}; check the path", "SF501")
+
+    lists_files = True
+
+    def versions(self, config: FileConfig, options: Any, folder: Path) -> list[FileVersion]:
+        """List the files with size and time of modification (nanoseconds), in the order in which they are read."""
+        root = root_of(config, folder)
+        found = []
+        for name in matches(root, options.path):
+            seen = Path(name).stat()
+            found.append(FileVersion(os.path.relpath(name, root), seen.st_size, str(seen.st_mtime_ns)))
+        return found
+
+    def exists(self, config: FileConfig, options: Any, folder: Path) -> bool:
+        """Tell whether the file, or the folder of partitions, is there."""
+        return Path(root_of(config, folder), options.path).exists()
+
+    def wanted(self, request: ReadRequest) -> list[str]:
+        """Return the files to read: those asked for by name, else all that there are."""
+        files = request.delta.files
+        if files is None:
+            return self.files(request.config, request.options.path, request.folder)
+        root = root_of(request.config, request.folder)
+        return [str(root / name) for name in files]
 
     def place(self, config: FileConfig, options: Any) -> str:
         """Name the file, its folder included."""

@@ -52,7 +52,7 @@ class ParquetConnector(LocalFileConnector):
     def read(self, request: ReadRequest) -> Select:
         """Hand the engine a scan."""
         options: ParquetRead = request.options
-        files = self.files(request.config, options.path, request.folder)
+        files = self.wanted(request)
         settings = {
             "hive_partitioning": options.hive_partitioning,
             "union_by_name": options.union_by_name or None,

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
 from sqlflow.sdk import (
+    INTERVAL,
+    Batches,
+    Bound,
     BoundStatement,
     CheckResult,
     Commit,
+    CursorRange,
+    Delta,
+    Grid,
+    Interval,
+    Memory,
     Objection,
     Query,
+    RowCounts,
     Select,
+    Span,
     SqlFile,
     StepContext,
     StepExecutionResult,
@@ -21,7 +33,11 @@ from sqlflow.sdk import (
     TableStep,
     ViewWrite,
     WriteConfig,
+    missing,
+    naive,
+    parse_moment,
     refuse_failed,
+    summed,
 )
 
 
@@ -36,6 +52,9 @@ class TransformConfig(WriteConfig):
 
     materialize: Literal["table", "view"] = "table"
     """Whether the target is a table or a view."""
+
+    batches: Batches | None = None
+    """Cuts the query into intervals of time: `{by: event_date, size: 1 day, initial: 2024-01-01}`."""
 
 
 class TransformStep(TableStep):
@@ -52,22 +71,51 @@ class TransformStep(TableStep):
         if (config.sql is None) == (config.sql_file is None):
             hint = "write sql: | and the SELECT below it"
             found.append(Objection("sql", "needs sql or sql_file, and not both", hint))
+        query = given.sql.get("sql") or given.sql.get("sql_file")
+        if query and "watermark" in query[0].deferred and config.cursor and config.cursor.initial is None:
+            hint = "write cursor: {column: ..., initial: 2024-01-01}"
+            found.append(Objection("cursor", "$watermark has no value in the first run", hint))
+        found += _batch_objections(config)
+        if config.on_schema_change != "alert" and config.mode == "replace":
+            hint = "a replaced table takes the columns of its query; remove it"
+            found.append(Objection("on_schema_change", "on_schema_change has no effect in mode replace", hint))
         view = config.materialize == "view"
-        for option, given_value in (("mode", config.mode != "replace"), ("columns", bool(config.columns))):
+        options = (("mode", config.mode != "replace"), ("columns", bool(config.columns)), ("cursor", config.cursor))
+        aside = any(check.quarantine for check in given.checks)
+        for option, given_value in (*options, ("batches", config.batches), ("checks: quarantine", aside)):
             if view and given_value:
                 found.append(Objection(option, f"{option} has no effect on a view", "remove it, or materialize: table"))
-        return replace(plan, mode=None if view else config.mode, makes_view=view, objections=tuple(found))
+        return replace(
+            plan,
+            mode=None if view else config.mode,
+            makes_view=view,
+            incremental=plan.incremental and not view,
+            ranged=plan.ranged or config.batches is not None,
+            steady=config.batches is None,
+            remembers=plan.remembers or config.batches is not None,
+            objections=tuple(found),
+        )
 
-    def rows(self, given: StepInput, context: StepContext) -> Select:
+    def deferred(self, keys: Collection[str]) -> frozenset[str]:
+        """Say which parameters have their values from what is new."""
+        return frozenset({"watermark"} if "cursor" in keys else ()) | (
+            frozenset({"start", "end"}) if "batches" in keys else frozenset()
+        )
+
+    def rows(self, given: StepInput, context: StepContext, delta: Delta) -> Select:
         """Return the query with its values."""
         query = _query(given)
-        return Select(context.session.dialect, query.sql, query.parameters)
+        values = {name: delta.values.get(name) for name in query.deferred}
+        return Select(context.session.dialect, query.sql, {**query.parameters, **values})
 
     def execute(self, given: StepInput, context: StepContext) -> StepExecutionResult:
         """Publish the query's rows, or the view."""
         config: TransformConfig = given.config
+        if config.batches is not None:
+            return self._execute_batches(given, context, config.batches)
         if config.materialize == "table":
-            return super().execute(given, context)
+            text = _query(given).digest
+            return self.landing(given, context, keeps_baseline=config.mode != "replace", text=text).land()
         session = context.session
         sql = _query(given).literal_sql or ""
         results: tuple[CheckResult, ...] = ()
@@ -78,6 +126,73 @@ class TransformStep(TableStep):
         write = ViewWrite(config.target, sql, config.adopt)
         done = session.publish(Commit(context.token, write, config.target, on_target))
         return StepExecutionResult(done.rows, done.schema, (*results, *done.checks))
+
+    def _execute_batches(self, given: StepInput, context: StepContext, batches: Batches) -> StepExecutionResult:
+        """Run every interval that is missing, oldest first, each with a commit of its own."""
+        grid = Grid(parse_moment(batches.initial, what="batches: initial"), batches.size)
+        cells = list(_wanted(grid, batches, given.config.target, context))
+        rebuild = context.window.rebuild
+        results = []
+        for cell in cells:
+            results.append(self._batch(given, context, batches, grid, cell, rebuild=rebuild))
+            rebuild = False
+        done = context.session.publish(Commit(context.token, None, given.config.target, rows=0))
+        if not results:
+            counts = RowCounts(read=0, inserted=0, updated=0, deleted=0)
+            return StepExecutionResult(counts, done.schema, note="no interval is missing")
+        return replace(summed(results), note=f"{len(results)} intervals")
+
+    def _batch(
+        self, given: StepInput, context: StepContext, batches: Batches, grid: Grid, cell: Span, *, rebuild: bool
+    ) -> StepExecutionResult:
+        start, end = grid.bound(cell.start), grid.bound(cell.end)
+        since = CursorRange(batches.by, Bound(str(start)), upper=Bound(str(end)), nulls=False)
+        return self.landing(
+            given,
+            context,
+            token=replace(context.token, part=cell.start.isoformat()),
+            delta=Delta(since=since, values={"start": start, "end": end}),
+            text=_query(given).digest,
+            interval=Interval(batches.by, cell.start, cell.end) if not given.config.key else None,
+            rebuild=rebuild,
+            memories=(Memory(INTERVAL, cell.start.isoformat(), {"end": cell.end.isoformat()}),),
+        ).land()
+
+
+def _wanted(grid: Grid, batches: Batches, target: str, context: StepContext) -> Iterator[Span]:
+    """Yield the intervals to run: those asked for, else the complete ones that are missing or looked back at."""
+    now = naive(context.started_at)
+    window = context.window
+    if window.bounded:
+        since = parse_moment(window.since, what="--from") if window.since else grid.origin
+        until = parse_moment(window.until, what="--to") if window.until else now
+        yield from grid.between(since, until, partial=True)
+        return
+    cells = list(grid.between(grid.origin, now))
+    if window.full_refresh:
+        yield from cells
+        return
+    finished = [
+        Span(datetime.fromisoformat(name), datetime.fromisoformat(str(value["end"])))
+        for name, value in context.memory(target).all(INTERVAL).items()
+    ]
+    again = cells[len(cells) - batches.lookback :] if batches.lookback else []
+    yield from sorted({*missing(cells, finished), *again})
+
+
+def _batch_objections(config: TransformConfig) -> Iterator[Objection]:
+    if config.batches is None:
+        return
+    if config.cursor is not None:
+        yield Objection("batches", "a step has a cursor or batches, and not both", "remove one of them")
+    if config.mode not in ("delete_insert", "merge"):
+        told = f"mode {config.mode} cannot run an interval again"
+        yield Objection("batches", told, "write mode: delete_insert, which replaces the rows of the interval")
+    if config.mode == "delete_insert" and config.key:
+        told = "with batches delete_insert replaces the rows of the interval, and key has no effect"
+        yield Objection("key", told, "remove key")
+    if config.deletes is not None:
+        yield Objection("deletes", "deletes has no effect with batches", "remove it")
 
 
 def _query(given: StepInput) -> BoundStatement:

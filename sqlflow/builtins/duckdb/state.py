@@ -1,0 +1,81 @@
+"""What steps remember, as rows of the warehouse: appended and never changed, the newest of a name counts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlflow.sdk import Memory, StateEntry, Token
+
+from .connection import Connection
+from .migrations import STATE
+from .warehouse import key
+
+_FIELDS = "pipeline, step, target, kind, name"
+
+
+def remember(db: Connection, token: Token, target: str | None, memories: Sequence[Memory], line: int) -> None:
+    """Append entries, inside the transaction that is open."""
+    if not memories:
+        return
+    owner = {"line": line, "p": token.pipeline, "s": token.step, "t": key(target) if target else "", "run": token.run}
+    entries = [
+        {"kind": m.kind, "name": m.name, "value": None if m.value is None else json.dumps(m.value)} for m in memories
+    ]
+    db.execute(
+        f"INSERT INTO {STATE}.state SELECT $line, $p, $s, $t, e.kind, e.name, e.value, $run, now() "
+        'FROM (SELECT unnest(from_json($entries, \'[{"kind":"VARCHAR","name":"VARCHAR","value":"VARCHAR"}]\'))'
+        " AS e)",
+        {**owner, "entries": json.dumps(entries)},
+    )
+
+
+def forget_target(db: Connection, token: Token, target: str, line: int, *, own: bool) -> None:
+    """Forget what steps remember of a table whose rows are gone; `own`: what this step remembers, too."""
+    db.execute(
+        f"INSERT INTO {STATE}.state SELECT $line, {_FIELDS}, NULL, $run, now() FROM "
+        f"(SELECT {_FIELDS}, max_by(coalesce(value, ''), line) AS value FROM {STATE}.state "
+        f"WHERE target = $target GROUP BY {_FIELDS}) "
+        "WHERE value <> '' AND ($own OR NOT (pipeline = $pipeline AND step = $step))",
+        {
+            "line": line,
+            "run": token.run,
+            "target": key(target),
+            "own": own,
+            "pipeline": token.pipeline,
+            "step": token.step,
+        },
+    )
+
+
+def entries(
+    db: Connection, pipeline: str | None = None, step: str | None = None, *, history: bool = False
+) -> tuple[StateEntry, ...]:
+    """Return entries, the newest of each name or all of them, in the order in which they were written."""
+    where = "WHERE ($p IS NULL OR pipeline = $p) AND ($s IS NULL OR step = $s)"
+    rows = f"SELECT line, {_FIELDS}, value, run_id, recorded_at FROM {STATE}.state {where}"
+    if not history:
+        rows = (
+            f"SELECT max(line) AS line, {_FIELDS}, unnest(max_by({{'value': value, 'run_id': run_id, "
+            f"'recorded_at': recorded_at}}, line)) FROM {STATE}.state {where} GROUP BY {_FIELDS}"
+        )
+    shown = f"{_FIELDS}, value, run_id, epoch_us(recorded_at)"
+    found = db.execute(f"SELECT {shown} FROM ({rows}) ORDER BY line, {_FIELDS}", {"p": pipeline, "s": step})
+    return tuple(_entry(row) for row in found)
+
+
+def _entry(row: Sequence[Any]) -> StateEntry:
+    text = row[5]
+    value, fault = None, None
+    if text is not None:
+        try:
+            value = json.loads(text)
+            if not isinstance(value, dict):
+                value, fault = None, f"expected a JSON object, found {text!r}"
+        except ValueError:
+            fault = f"{text!r} is not JSON"
+    pipeline, step, target, kind, name = row[:5]
+    at = datetime.fromtimestamp(row[7] / 1e6, UTC)
+    return StateEntry(pipeline, step, target, kind, name, value, row[6], at, fault)

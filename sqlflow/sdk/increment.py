@@ -1,0 +1,107 @@
+"""What is new: from a remembered watermark to the range that is read, and from a batch to the next watermark."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlflow.errors import StepError
+
+from .context import Window
+from .cursor import Bound, Cursor, CursorRange, lagged, python_value
+from .engine import Session, Staged
+from .schema import normal_type
+from .sqltext import quote
+from .state import WATERMARK, Memory, StepMemory
+
+
+@dataclass(frozen=True)
+class Increment:
+    """The rows that one run of a step is about. `watermark` is the one remembered, None before the first run."""
+
+    cursor: Cursor
+    since: CursorRange
+    watermark: Bound | None
+    moves: bool
+    """Whether the watermark follows what is read; not when a range was asked for."""
+
+    @property
+    def value(self) -> Any:
+        """What `$watermark` stands for: the lowest value that is read."""
+        return self.since.lower.value if self.since.lower is not None else None
+
+
+def increment(cursor: Cursor, state: StepMemory, window: Window, session: Session, *, keyed: bool) -> Increment:
+    """Decide which rows are wanted.
+
+    Raises:
+        StepError: the remembered watermark cannot be read, or the lag does not suit its type.
+
+    """
+    nulls = cursor.on_null != "exclude"
+    if window.bounded:
+        lower = Bound(window.since) if window.since is not None else None
+        upper = Bound(window.until) if window.until is not None else None
+        return Increment(cursor, CursorRange(cursor.column, lower, upper=upper, nulls=nulls), None, moves=False)
+    known = None if window.full_refresh else _watermark(cursor, state)
+    if known is None:
+        lower = None if cursor.initial is None else Bound(str(cursor.initial))
+        return Increment(cursor, CursorRange(cursor.column, lower, nulls=nulls), None, moves=True)
+    text = session.fetch(f"SELECT {lagged(known, cursor.lag)}")[0][0]
+    since = CursorRange(cursor.column, Bound(text, known.type), inclusive=keyed, nulls=nulls)
+    return Increment(cursor, since, known, moves=True)
+
+
+def _watermark(cursor: Cursor, state: StepMemory) -> Bound | None:
+    value = state.get(WATERMARK)
+    if value is None:
+        return None
+    column, text, kind = (value.get(key) for key in ("column", "value", "type"))
+    if not isinstance(text, str) or not isinstance(kind, str):
+        raise StepError(
+            f"the watermark in the warehouse's state is not one: {dict(value)}",
+            hint="set it with `sqlflow state set`, or forget it with `sqlflow state reset`",
+            code="SF730",
+        )
+    if isinstance(column, str) and column.lower() != cursor.column.lower():
+        raise StepError(
+            f"the watermark was taken of column {column!r}, and the cursor is {cursor.column!r} now",
+            hint="start over with --full-refresh, or forget the watermark with `sqlflow state reset`",
+            code="SF731",
+        )
+    if python_value(text, kind) == text and normal_type(kind) not in ("VARCHAR", "UUID", "BLOB") and not text.strip():
+        raise StepError(
+            f"the watermark {text!r} is not of its type {kind}",
+            hint="set it with `sqlflow state set`, or forget it with `sqlflow state reset`",
+            code="SF730",
+        )
+    return Bound(text, kind)
+
+
+def next_watermark(done: Increment, staged: Staged, session: Session) -> tuple[Memory, ...]:
+    """Return the watermark after a batch, where it moves.
+
+    Raises:
+        StepError: rows have no cursor, and `on_null` is `error`.
+
+    """
+    column = staged.schema.get(done.cursor.column)
+    if column is None:  # told when the batch was staged
+        return ()
+    name, kind = quote(column.name), normal_type(column.type)
+    highest = f"max({name})"
+    if done.watermark is not None:
+        highest = f"greatest({highest}, CAST({done.watermark.sql(kind)} AS {kind}))"
+    counted = f"count(*) - count({name}), count({name}), CAST({highest} AS VARCHAR)"
+    nulls, values, text = session.fetch(f"SELECT {counted} FROM {staged.relation}", staged.parameters)[0]
+    if nulls and done.cursor.on_null == "error":
+        raise StepError(
+            f"the cursor {column.name!r} is NULL in {nulls} rows of the batch for {staged.batch.target}",
+            hint="write cursor: {on_null: exclude} to leave them out, or on_null: include to read them every time",
+            code="SF706",
+        )
+    if not done.moves or not values:
+        return ()
+    if done.watermark is not None and (text, kind) == (done.watermark.text, done.watermark.type):
+        return ()
+    return (Memory(WATERMARK, "", {"column": column.name, "value": text, "type": kind}),)
