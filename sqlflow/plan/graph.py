@@ -63,9 +63,9 @@ def build(steps: list[PlannedStep], problems: list[Problem]) -> Graph:
             earlier = shared[: next(i for i, s in enumerate(shared) if s.id == step.id)]
             for writer in earlier:
                 graph.add(step.id, writer.id, table)
-    for step in steps:
+    for step in (s for s in steps if s.plan.inputs):
         for writer in steps:
-            for output in writer.plan.outputs if step.plan.inputs else ():
+            for output in writer.plan.outputs:
                 if any(feeds(output, place) for place in step.plan.inputs):
                     graph.add(step.id, writer.id, output)
     _add_named(graph, steps, problems)

@@ -36,6 +36,7 @@ from .graph import build, feeds, ordered
 from .model import Asked, Plan, PlannedStep
 from .rules import reserved_schemas, shared_outputs, shared_tables
 from .selection import selected
+from .sqlfields import parse_ahead
 from .variables import Declaration, Scope, resolve_variables
 from .windows import with_windows
 
@@ -216,6 +217,7 @@ class _Planner:
                 )
 
     def _steps(self, scope: Scope, connections: Connections) -> list[PlannedStep]:
+        parse_ahead([self.document])
         node = self.document.node("steps")
         defaults_node = self.document.node("defaults")
         defaults = None

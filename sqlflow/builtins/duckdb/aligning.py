@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sqlflow.sdk import (
@@ -66,12 +67,14 @@ class Alignment:
         for _, sql in indexes:
             db.execute(sql)
 
-    def difference(self) -> str:
-        """Return the condition that two rows of one key differ in what the batch brings; empty when only keys come."""
+    def difference(self, names: Iterable[str] | None = None) -> str:
+        """Return the condition that two rows of one key differ in what the batch brings, or in some of it.
+
+        Empty when nothing but keys is compared.
+        """
         keys = {fold(k) for k in self.key}
-        return " OR ".join(
-            f"{BATCH}.{quote(c)} IS DISTINCT FROM {TARGET}.{quote(c)}" for c in self.insert_names if fold(c) not in keys
-        )
+        compared = [c for c in (self.insert_names if names is None else names) if fold(c) not in keys]
+        return " OR ".join(f"{BATCH}.{quote(c)} IS DISTINCT FROM {TARGET}.{quote(c)}" for c in compared)
 
 
 def align(db: Connection, write: TableWrite) -> Alignment:
