@@ -39,6 +39,17 @@ def open_session(plan: Plan, *, read_only: bool = False) -> Session:
     return engine.engine.open(engine.engine_config, Opening(location, plan.folder, read_only))
 
 
+def register_functions(plan: Plan, catalog: Catalog, session: Session) -> None:
+    """Make the functions that the SQL of a plan calls callable in a session.
+
+    Raises:
+        PluginBroken: one of them cannot be imported, or not be registered.
+
+    """
+    for function in _functions(plan, catalog):
+        _register(session, function)
+
+
 def execute(
     plan: Plan,
     catalog: Catalog,

@@ -28,6 +28,7 @@ from sqlflow.sdk import (
 )
 
 from .bus import Bus
+from .impact import may_use
 from .record import StepRecord
 from .retry import attempted
 
@@ -181,10 +182,11 @@ class Task:
         hint = error.hint
         if error.code == "SF708" and (skipped := self._skipped_writers()):
             hint = f"nothing wrote it: {', '.join(skipped)} did not run"
+        message = "\n".join((error.message, *may_use(self.plan, self.step, getattr(error, "changes", ()))))
         self.record.error = {
             "code": error.code or "SF700",
             "kind": getattr(error, "kind", "internal"),
-            "message": masked.text(error.message),
+            "message": masked.text(message),
             "hint": masked.text(hint) if hint else None,
         }
 

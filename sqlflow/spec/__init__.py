@@ -5,6 +5,7 @@ Must not know step types, connectors, SQL or how anything runs.
 
 from .diagnosis import Diagnosis, Filled, interpolate, substitute, validate
 from .document import Document
+from .editing import CannotEdit, Wish, as_block, edited
 from .interpolation import Expression, Lookup, Resolved, as_text, is_interpolated, unescape
 from .model import (
     CheckOptions,
@@ -23,6 +24,7 @@ from .text import read_source, resolve
 from .variable import ForEach, Variable, VariableType
 
 __all__ = [
+    "CannotEdit",
     "CheckOptions",
     "Connection",
     "Defaults",
@@ -47,7 +49,10 @@ __all__ = [
     "Source",
     "Variable",
     "VariableType",
+    "Wish",
+    "as_block",
     "as_text",
+    "edited",
     "find",
     "interpolate",
     "is_interpolated",

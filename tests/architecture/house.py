@@ -26,7 +26,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "pipeline": ("result",),
     "warehouse": ("pipeline",),
     "schema": ("plan",),
-    "cli": ("warehouse", "schema", "codes"),
+    "memory": ("warehouse",),
+    "cli": ("memory", "schema", "codes"),
     "builtins": ("sdk",),
 }
 
