@@ -149,7 +149,7 @@ def accept(
         pinned = planned_pin(book, planned) if write else None
         if pinned is not None and pinned.text is None:
             return _cannot(pinned)
-        with looking(book, planned, columns=pinned.columns if pinned else None) as look:
+        with looking(book, planned, columns=pinned.columns if pinned else None, anew=True) as look:
             record(book, look)
             if pinned is not None and pinned.changed:
                 pinned.write()
@@ -221,6 +221,8 @@ def _accepted(look: Look) -> str:
     from .render import plural
 
     columns = plural(len(look.schema), "column")
+    if look.baseline is None:
+        return f"accepted the {columns} of {look.step.id}; none were recorded before"
     if not look.changes:
         return f"accepted the {columns} of {look.step.id}; none has changed since the last good run"
     return f"{change_table(look.changes)}\naccepted; the next run of {look.step.id} takes them over"

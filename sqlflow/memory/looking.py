@@ -40,6 +40,7 @@ from sqlflow.sdk import (
 )
 
 from .book import Book
+from .entries import fault_of
 
 #: What a reader says of a column in which no value shows a type.
 _WITHOUT_EVIDENCE = frozenset({"VARCHAR", "JSON"})
@@ -117,10 +118,13 @@ def _holds(wide: str, narrow: str) -> bool:
 
 
 @contextmanager
-def looking(book: Book, step: PlannedStep, columns: Mapping[str, ColumnSpec] | None = None) -> Iterator[Look]:
+def looking(
+    book: Book, step: PlannedStep, columns: Mapping[str, ColumnSpec] | None = None, *, anew: bool = False
+) -> Iterator[Look]:
     """Ask the source of a step for its columns; `columns` stand for those that the step declares.
 
     Files, whose types are guessed, are read through to see whether the types of the last good run still fit.
+    `anew`: what is damaged in the state does not count, as it will be replaced.
 
     Raises:
         DocumentError: the step keeps no columns.
@@ -137,7 +141,9 @@ def looking(book: Book, step: PlannedStep, columns: Mapping[str, ColumnSpec] | N
     try:
         plan = book.plan
         token = Token(plan.run_id, step.id, 1, plan.pipeline)
-        memory = StepMemory(lambda: session.state(plan.pipeline, step.id))
+        memory = StepMemory(
+            lambda: tuple(e for e in session.state(plan.pipeline, step.id) if not (anew and fault_of(e)))
+        )
         context = StepContext(session, token, plan.folder, plan.started_at, lambda _: None, memory, step.window)
         baseline = remembered(context.memory(step.given.config.target))
         pending = keeper.pending(step.given, context)

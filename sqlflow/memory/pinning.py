@@ -15,7 +15,7 @@ from sqlflow.sdk import Column, ColumnSpec, fold
 from sqlflow.spec import CannotEdit, Wish, as_block, edited
 
 from .book import Book
-from .looking import looking
+from .looking import keeper_of, looking
 
 _BOM = b"\xef\xbb\xbf"
 
@@ -62,10 +62,15 @@ def pin(book: Book, step: PlannedStep) -> Pin:
     """Work out the document in which a step declares the columns that its source has now; writes nothing.
 
     A declared column that is still there and fits is left as it is written; one that is gone goes.
-    Raises StepError when the source cannot be read.
+
+    Raises:
+        DocumentError: the step records no columns.
+        StepError: the source cannot be read.
+
     """
+    keeper_of(step)
     stated: Mapping[str, ColumnSpec] = step.given.config.columns
-    with looking(book, step, columns={}) as look:
+    with looking(book, step, columns={}, anew=True) as look:
         fits = {fold(name) for name in look.fitting(stated)}
         found = {fold(column.name): column for column in look.schema}
     wished: dict[str, Wish | None] = {}

@@ -87,18 +87,25 @@ def cast_text(session: Session, text: str, kind: str) -> str | None:
 def _cast(session: Session, text: str, kind: str) -> str:
     new = cast_text(session, text, kind)
     if new is None:
-        raise _refused(f"{text!r} is not a value of type {kind}", f"write it as the column {kind} shows it")
+        raise _refused(f"{text!r} is not a value of type {kind}", "write it as a query of the column shows it")
     if normal_type(kind).startswith("TIMESTAMP") and "ZONE" not in normal_type(kind) and _OFFSET.search(text):
         raise _refused(f"{text!r} has a time zone, and {kind} has none", "write the time as the column holds it")
-    try:
-        rounded = Decimal(text.strip()) != Decimal(new)
-    except InvalidOperation:
-        rounded = False
-    if rounded and "FLOAT" not in kind and "DOUBLE" not in kind:
+    if _rounded(session, text, new, normal_type(kind)):
         raise _refused(f"{text!r} is not a value of type {kind}; it would become {new}")
     if new.lstrip("-+").lower() in ("infinity", "inf", "nan"):
         raise _refused(f"{text!r} is no watermark: nothing would ever be new again", "write a value of the column")
     return new
+
+
+def _rounded(session: Session, text: str, new: str, kind: str) -> bool:
+    """Tell whether a value would lose something: digits of a number, or the time of a day."""
+    if kind == "DATE":
+        whole = f"TRY_CAST({literal(text)} AS TIMESTAMP) <> CAST({literal(new)} AS TIMESTAMP)"
+        return bool(session.fetch(f"SELECT coalesce({whole}, false)")[0][0])
+    try:
+        return kind not in ("FLOAT", "DOUBLE", "VARCHAR") and Decimal(text.strip()) != Decimal(new)
+    except InvalidOperation:
+        return False
 
 
 def _lower(session: Session, new: str, old: str, kind: str) -> bool:

@@ -115,6 +115,14 @@ class TransformStep(TableStep):
         config: TransformConfig = given.config
         return config.mode != "replace" and config.materialize == "table"
 
+    def pending(self, given: StepInput, context: StepContext) -> Delta | None:
+        """Tell whether an interval is missing, where the query is cut into some."""
+        batches = given.config.batches
+        if batches is None:
+            return Delta()
+        grid = Grid(parse_moment(batches.initial, what="batches: initial"), batches.size)
+        return Delta() if any(_wanted(grid, batches, given.config.target, context)) else None
+
     def execute(self, given: StepInput, context: StepContext) -> StepExecutionResult:
         """Publish the query's rows, or the view."""
         config: TransformConfig = given.config
