@@ -17,6 +17,8 @@ VERBS = {
     "query": "query",
     "explain": "explain",
     "runs": "runs",
+    "state": "state",
+    "schema": "schema",
     "connector": "connector",
     "plugin": "plugin",
     "pipeline": "pipeline",

@@ -16,7 +16,7 @@ from sqlflow.errors import (
 )
 from sqlflow.problem import did_you_mean
 
-from .baseline import Baseline, change_table, declared, judge, parse_baseline
+from .baseline import Baseline, change_table, declared, judge, parse_baseline, refused_changes, remembered
 from .check import (
     Check,
     CheckKind,
@@ -101,6 +101,7 @@ from .events import (
     StepWarned,
 )
 from .hooks import GROUP, Hooks, Late, hookimpl
+from .increment import increment
 from .intervals import Grid, Span, missing, naive, parse_moment
 from .observer import Observer
 from .schema import Change, ChangeKind, Column, Policy, TableSchema, compare, normal_type, widens
@@ -259,6 +260,7 @@ __all__ = [
     "fold_name",
     "format_duration",
     "hookimpl",
+    "increment",
     "join_name",
     "judge",
     "key_match",
@@ -274,6 +276,8 @@ __all__ = [
     "quote",
     "quote_name",
     "refuse_failed",
+    "refused_changes",
+    "remembered",
     "role_of",
     "roles",
     "split_name",
