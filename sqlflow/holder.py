@@ -74,6 +74,19 @@ class Claim:
                 self._path.unlink(missing_ok=True)
 
 
+def is_gone(pid: int, host: str) -> bool:
+    """Tell whether a process has ended for certain; of other machines nothing is known."""
+    if host != socket.gethostname():
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
 def opened(location: StorageLocation, open_it: Callable[[], Session]) -> Session:
     """Open a warehouse.
 
