@@ -19,6 +19,7 @@ VERBS = {
     "runs": "runs",
     "state": "state",
     "schema": "schema",
+    "quarantine": "quarantine",
     "connector": "connector",
     "plugin": "plugin",
     "pipeline": "pipeline",

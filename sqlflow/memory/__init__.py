@@ -1,6 +1,6 @@
 """What steps remember from run to run, looked at and changed outside of a run. Prints nothing."""
 
-from .book import Book, Standing, open_book
+from .book import Book, Standing, open_book, planned
 from .columns import Recorded, accept, history, since
 from .entries import entry_data, fault_of, summary, text_of
 from .exchange import Intake, exported, read_export, take_in
@@ -24,6 +24,7 @@ __all__ = [
     "looking",
     "open_book",
     "pin",
+    "planned",
     "read_export",
     "set_watermark",
     "since",

@@ -59,20 +59,8 @@ class Book:
         return frozenset(found)
 
     def step(self, name: str) -> PlannedStep:
-        """Return the planned step of a name.
-
-        Raises:
-            DocumentError: there is none, or the name stands for several.
-
-        """
-        found = [step for step in self.plan.steps if name in (step.id, step.declared)]
-        if len(found) == 1:
-            return found[0]
-        if found:
-            hint = "name one of them: " + ", ".join(step.id for step in found)
-            raise DocumentError([Problem("SF740", f"step {name!r} stands for {len(found)} steps", None, hint)])
-        known = {s.id for s in self.plan.steps}
-        raise refused("SF740", f"there is no step {name!r} in {self.plan.path.name}", name, known, "step")
+        """Return the planned step of a name; raises DocumentError as `planned` does."""
+        return planned(self.plan, name)
 
     def kind(self, name: str) -> str:
         """Return a kind of state by its name. Raises DocumentError when there is no such kind."""
@@ -129,6 +117,22 @@ def open_book(plan: Plan, catalog: Catalog, *, write: bool = False, or_empty: bo
         yield Book(plan, catalog, session)
     finally:
         session.close()
+
+
+def planned(plan: Plan, name: str) -> PlannedStep:
+    """Return the step that a name stands for.
+
+    Raises:
+        DocumentError: there is none, or the name stands for several.
+
+    """
+    found = [step for step in plan.steps if name in (step.id, step.declared)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        hint = "name one of them: " + ", ".join(step.id for step in found)
+        raise DocumentError([Problem("SF740", f"step {name!r} stands for {len(found)} steps", None, hint)])
+    raise refused("SF740", f"there is no step {name!r} in {plan.path.name}", name, {s.id for s in plan.steps}, "step")
 
 
 def refused(code: str, told: str, name: str, known: Iterable[str], noun: str) -> DocumentError:

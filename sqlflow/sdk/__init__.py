@@ -131,7 +131,7 @@ from .storage import StorageBackend, StorageLocation
 from .tablestep import TableStep, summed
 from .udf import Udf, udf
 from .writeconfig import Batches, Deletes, WriteConfig, order_objections, write_objections
-from .writing import Landing, quarantine_table
+from .writing import Landing, quarantine_table, quote_target
 
 __all__ = [
     "CATALOG",
@@ -275,6 +275,7 @@ __all__ = [
     "quarantine_table",
     "quote",
     "quote_name",
+    "quote_target",
     "refuse_failed",
     "refused_changes",
     "remembered",

@@ -28,7 +28,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "warehouse": ("pipeline",),
     "schema": ("plan",),
     "memory": ("warehouse",),
-    "cli": ("memory", "schema", "codes"),
+    "quarantine": ("warehouse",),
+    "cli": ("memory", "quarantine", "schema", "codes"),
     "builtins": ("sdk",),
 }
 
