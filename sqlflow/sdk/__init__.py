@@ -103,7 +103,7 @@ from .events import (
 from .hooks import GROUP, Hooks, Late, hookimpl
 from .intervals import Grid, Span, missing, naive, parse_moment
 from .observer import Observer
-from .schema import Change, ChangeKind, Column, Policy, TableSchema, compare, normal_type, widens
+from .schema import VALUELESS, Change, ChangeKind, Column, Policy, TableSchema, compare, normal_type, widens
 from .secret import MASK, Redactor, SecretProvider
 from .sqltext import (
     CATALOG,
@@ -141,6 +141,7 @@ __all__ = [
     "MASK",
     "SCHEMA",
     "SQL_ROLES",
+    "VALUELESS",
     "WATERMARK",
     "ArrowStream",
     "Baseline",

@@ -33,7 +33,7 @@ from .engine import (
     Versioning,
 )
 from .increment import Increment, increment, next_watermark
-from .schema import TableSchema, normal_type
+from .schema import VALUELESS, TableSchema, normal_type
 from .sqltext import join_name, quote, split_name
 from .state import Memory
 from .step import StepExecutionResult, StepInput, StepPlan, StepType
@@ -222,6 +222,7 @@ class Landing:
         """Return the baseline that the batch leaves, where it is another one than before."""
         if not self.keeps_baseline:
             return []
+        schema = TableSchema(tuple(replace(c, type="") if c.type == VALUELESS else c for c in schema))
         if self._guesses:
             schema = self._evident(baseline, schema, relation, staged)
         new = Baseline(schema, self.text)
