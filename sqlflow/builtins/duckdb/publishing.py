@@ -92,6 +92,8 @@ def prepare(db: Connection, write: TableWrite | ViewWrite | ScriptWrite) -> Publ
         _refuse_foreign(db, write.target, entry, adopt=write.adopt)
     if write.key:
         check_keys(db, write)
+    if write.mode == "scd2":
+        write = _resolved(write)
     if entry is None or write.staged.batch.rebuild:
         return Publication(lambda db: _made(db, write, entry), indexes, makes=True, anew=True)
     if write.mode == "scd2":
@@ -110,9 +112,10 @@ def _prepared_merge(db: Connection, write: TableWrite, indexes: tuple[tuple[str,
     alignment = align(db, kept)
 
     def run(db: Connection) -> Done:
+        missing = missing_rows(db, kept)  # a share of the rows that were there before
         done = _merge(db, kept, alignment)
         deleted = delete_keys(db, kept, gone) if gone else 0
-        if (missing := missing_rows(db, kept)) is not None:
+        if missing is not None:
             deleted += _count(db, f"DELETE FROM {quoted(kept.target)} {TARGET} WHERE {missing}")
         return replace(done, rows=replace(done.rows, deleted=(done.rows.deleted or 0) + deleted))
 
