@@ -92,13 +92,12 @@ def prepare(db: Connection, write: TableWrite | ViewWrite | ScriptWrite) -> Publ
         _refuse_foreign(db, write.target, entry, adopt=write.adopt)
     if write.key:
         check_keys(db, write)
-    if write.mode == "scd2":
-        write = _resolved(write)
     if entry is None or write.staged.batch.rebuild:
         return Publication(lambda db: _made(db, write, entry), indexes, makes=True, anew=True)
     if write.mode == "scd2":
-        fitted = align(db, history.stored(write))
-        return Publication(lambda db: Done(history.update(db, write, fitted)), indexes)
+        single = _resolved(write)
+        fitted = align(db, history.stored(single))
+        return Publication(lambda db: Done(history.update(db, single, fitted)), indexes)
     if write.mode == "merge":
         return _prepared_merge(db, write, indexes)
     alignment = align(db, write)
@@ -134,7 +133,7 @@ def _made(db: Connection, write: TableWrite, entry: Entry | None) -> Done:
     if write.mode == "scd2":
         if entry is not None:
             db.execute(f"DROP {entry.kind.upper()} {quoted(write.target)}")
-        rows = history.create(db, write)
+        rows = history.create(db, _resolved(write))
         _finish(db, write, entry)
         return Done(RowCounts(read=write.staged.rows, inserted=rows, updated=0, deleted=None))
     return _replace(db, living(_resolved(write))[0] if write.mode == "merge" else write, entry)
