@@ -96,7 +96,7 @@ def prepare(db: Connection, write: TableWrite | ViewWrite | ScriptWrite) -> Publ
         return Publication(lambda db: _made(db, write, entry), indexes, makes=True, anew=True)
     if write.mode == "scd2":
         single = _resolved(write)
-        fitted = align(db, history.stored(single))
+        fitted = history.fitted(db, single)
         return Publication(lambda db: Done(history.update(db, single, fitted)), indexes)
     if write.mode == "merge":
         return _prepared_merge(db, write, indexes)
