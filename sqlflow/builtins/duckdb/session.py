@@ -140,6 +140,7 @@ class DuckDbSession:
         targets = write.targets if isinstance(write, ScriptWrite) else (commit.target,)
         makes = bool(plan and plan.makes)
         with self.db.transaction():
+            before = self._identities(write)
             if commit.first is not None:
                 publishing.prepare(self.db, commit.first).run(self.db)
             done = self._written(plan, write) if plan else publishing.Done(publishing.read_only(commit.rows))
@@ -161,6 +162,9 @@ class DuckDbSession:
                 ledger.append(self.db, commit.token, (aside.table,), aside.rows, made=own, changed=True)
             if makes and made and self.warehouse.remembered(made):
                 state.forget_target(self.db, commit.token, made, line, own=bool(plan and plan.anew))
+            for table, number in self._identities(write).items():
+                if before[table] != number:
+                    state.forget_target(self.db, commit.token, table, line, own=True)
             state.remember(self.db, commit.token, commit.target, memories, self.warehouse.next_line())
         ledger.verify(self.db, commit.token, line)
         self.commits += (commit.target,)
@@ -179,6 +183,11 @@ class DuckDbSession:
         if made and schema is None:
             schema = self.db.types_of(quoted(made))
         return Published(done.rows, schema, checks, done.warnings)
+
+    def _identities(self, write: Any) -> dict[str, int | None]:
+        """Return a number for each table of a script that steps remember; it is another one when it is made anew."""
+        targets = write.targets if isinstance(write, ScriptWrite) else ()
+        return inventory.identities(self.db, [table for table in targets if self.warehouse.remembered(table)])
 
     def _written(self, plan: publishing.Publication, write: Any) -> publishing.Done:
         try:
