@@ -96,7 +96,9 @@ class Ground:
         """Return the rows of all tables that a reader sees."""
         if not self.file.exists():
             return {}
-        names = self.rows("select schema_name || '.' || table_name from duckdb_tables() where schema_name <> '_sqlflow'")
+        names = self.rows(
+            "select schema_name || '.' || table_name from duckdb_tables() where schema_name <> '_sqlflow'"
+        )
         return {name: self.rows(f"select columns(*)::varchar from {name}") for (name,) in names}
 
     def columns(self, table: str) -> dict[str, str]:
