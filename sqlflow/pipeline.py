@@ -10,7 +10,7 @@ with Pipeline.from_file("orders.yaml").run(profile="prod", vars={"region": "EU"}
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +18,7 @@ from threading import Event
 from typing import Any
 
 from sqlflow.errors import DocumentError
-from sqlflow.plan import Asked, Plan, Request, make_plan
+from sqlflow.plan import Asked, Plan, Request, make_plan, parse_ahead
 from sqlflow.problem import Problem
 from sqlflow.project import Workspace, display, open_workspace
 from sqlflow.registry import Catalog, discover
@@ -45,6 +45,10 @@ def new_run_id(now: datetime) -> str:
     return f"{now:%Y%m%dT%H%M%S}{now.microsecond // 1000:03d}Z-{os.urandom(3).hex()}"
 
 
+TOGETHER = 200
+"""Documents of one `validate_all` that are held in memory at a time."""
+
+
 @dataclass
 class Pipeline:
     """A pipeline document and what it needs to run."""
@@ -52,6 +56,8 @@ class Pipeline:
     path: Path
     catalog: Catalog = field(default_factory=installed)
     workspace: Workspace | None = None
+    document: Document[Any] | list[Problem] | None = None
+    """What was read of it already; a document is good for one plan."""
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str]) -> Pipeline:
@@ -120,7 +126,8 @@ class Pipeline:
         return self._plan(request), run
 
     def _document(self) -> Document[PipelineModel]:
-        document = read_pipeline(self.path, display(self.path))
+        document, self.document = self.document, None
+        document = read_pipeline(self.path, display(self.path)) if document is None else document
         if isinstance(document, list):
             raise DocumentError(document)
         return document
@@ -166,6 +173,25 @@ class Pipeline:
         plan, interrupted = self.plan_again(run_id)
         keep_open = _is_transient(plan)
         return run_plan(plan, self.catalog, observers, stop, keep_open=keep_open, interrupted=interrupted)
+
+
+def validate_all(
+    paths: Sequence[Path],
+    catalog: Catalog,
+    *,
+    profile: str | None = None,
+    vars: Mapping[str, Any] | None = None,  # noqa: A002
+) -> Iterator[Problem]:
+    """Yield every problem of many documents. Their SQL is parsed together, and a folder's project is read once."""
+    projects: dict[Path, Workspace] = {}
+    for start in range(0, len(paths), TOGETHER):
+        read = [(path, read_pipeline(path, display(path))) for path in paths[start : start + TOGETHER]]
+        parse_ahead(document for _, document in read if isinstance(document, Document))
+        for path, document in read:
+            if path.parent not in projects:
+                projects[path.parent] = open_workspace(path)
+            pipeline = Pipeline(path, catalog, projects[path.parent].afresh(), document)
+            yield from pipeline.validate(profile=profile, vars=vars)
 
 
 def run_plan(

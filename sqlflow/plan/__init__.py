@@ -9,6 +9,7 @@ from .engines import engine_plan
 from .graph import table_key
 from .model import Asked, Condition, EnginePlan, Plan, PlannedStep
 from .planner import Request, make_plan
+from .sqlfields import parse_ahead
 from .variables import Scope, Value
 
 __all__ = [
@@ -25,5 +26,6 @@ __all__ = [
     "effects",
     "engine_plan",
     "make_plan",
+    "parse_ahead",
     "table_key",
 ]

@@ -13,7 +13,20 @@ from sqlflow.problem import Problem, Severity, did_you_mean
 from sqlflow.project import ActiveProfile, Workspace
 from sqlflow.registry import Catalog
 from sqlflow.sdk import Redactor
-from sqlflow.spec import Defaults, Document, Mapping, Node, Pipeline, Scalar, Sequence, as_text, validate
+from sqlflow.spec import (
+    NAME_PATTERN,
+    Defaults,
+    Document,
+    Mapping,
+    Node,
+    Pipeline,
+    Scalar,
+    Sequence,
+    as_text,
+    describe,
+    text_hint,
+    validate,
+)
 
 from .binding import ENVELOPE, StepBinder
 from .endpoints import Connections, declared_connections
@@ -23,6 +36,7 @@ from .graph import build, feeds, ordered
 from .model import Asked, Plan, PlannedStep
 from .rules import reserved_schemas, shared_outputs, shared_tables
 from .selection import selected
+from .sqlfields import parse_ahead
 from .variables import Declaration, Scope, resolve_variables
 from .windows import with_windows
 
@@ -203,6 +217,7 @@ class _Planner:
                 )
 
     def _steps(self, scope: Scope, connections: Connections) -> list[PlannedStep]:
+        parse_ahead([self.document])
         node = self.document.node("steps")
         defaults_node = self.document.node("defaults")
         defaults = None
@@ -216,6 +231,10 @@ class _Planner:
         for position, item in enumerate(node.items if isinstance(node, Sequence) else ()):
             named = item.values.get("id") if isinstance(item, Mapping) else None
             if not isinstance(item, Mapping) or not is_plain_id(named):
+                if isinstance(named, Scalar) and named.value is not None and not isinstance(named.value, str):
+                    told = f"id of step {position + 1} must be text, found {describe(named)}"
+                    self.diagnosis.add("SF203", told, named, text_hint(named, NAME_PATTERN))
+                    continue
                 place = named or item
                 self.diagnosis.add(
                     "SF202", f"step {position + 1} has no id", place, "add id: and a name that is written out"
@@ -256,7 +275,7 @@ class _Planner:
                 self.diagnosis.add("SF201", f"no step of this pipeline takes the default {key!r}", place, "remove it")
 
 
-_STEP = re.compile(r"step '[^']*'")
+_STEP = re.compile(r"step '[^']*'|\bdefaults\b")
 
 
 def _once(problems: list[Problem]) -> list[Problem]:

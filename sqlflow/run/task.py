@@ -89,6 +89,10 @@ class Task:
             summary["because"] = list(record.because)
         if record.note:
             summary["note"] = record.note
+        if tolerated := sum((c.failures or 0) - c.quarantined for c in record.checks if c.passed):
+            summary["tolerated"] = tolerated
+        if self.step.plan.makes_view:
+            summary["view"] = True
         if record.outputs:
             summary["outputs"] = [self.plan.redactor.text(place) for place in record.outputs]
         if record.error:

@@ -127,9 +127,10 @@ from .step import (
     StepType,
 )
 from .storage import StorageBackend, StorageLocation
+from .tablestep import TableStep, summed
 from .udf import Udf, udf
 from .writeconfig import Batches, Deletes, WriteConfig, order_objections, write_objections
-from .writing import Landing, TableStep, quarantine_table, summed
+from .writing import Landing, quarantine_table
 
 __all__ = [
     "CATALOG",

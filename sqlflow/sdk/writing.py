@@ -6,11 +6,8 @@ the same everywhere.
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any
 
 from sqlflow.errors import StepError
 
@@ -36,8 +33,8 @@ from .increment import Increment, increment, next_watermark
 from .schema import VALUELESS, TableSchema, normal_type
 from .sqltext import join_name, quote, split_name
 from .state import Memory
-from .step import StepExecutionResult, StepInput, StepPlan, StepType
-from .writeconfig import WriteConfig, write_objections
+from .step import StepExecutionResult, StepInput
+from .writeconfig import WriteConfig
 
 Reading = Callable[[Delta], Select | ArrowStream]
 """Says where rows come from, given which are wanted. May be called twice."""
@@ -274,64 +271,3 @@ def quote_target(table: str) -> str:
     """Quote a target the way that engines find it; a bare name lives in `main`."""
     parts = split_name(table)
     return ".".join(quote(part) for part in (parts if len(parts) > 1 else ("main", *parts)))
-
-
-class TableStep(StepType):
-    """A step type that brings rows into a table: it says where they come from, and everything else is done.
-
-    Its `Config` extends `WriteConfig`.
-    """
-
-    check_scopes = frozenset({"batch", "target"})
-
-    @abstractmethod
-    def rows(self, given: StepInput, context: StepContext, delta: Delta) -> Select | ArrowStream:
-        """Say where the rows come from. `delta` says which are wanted; more may come, never fewer."""
-
-    def plan(self, given: StepInput, folder: Path) -> StepPlan:
-        """Say which table is written and how, and what does not go together."""
-        config: WriteConfig = given.config
-        repeatable = config.mode != "append" or bool(config.key)
-        plan = super().plan(given, folder)
-        aside = {quarantine_table(config.target)} if any(check.quarantine for check in given.checks) else set()
-        return replace(
-            plan,
-            writes=plan.writes | aside,
-            mode=config.mode,
-            incremental=config.mode != "replace",
-            ranged=config.cursor is not None,
-            remembers=config.cursor is not None,
-            repeatable=repeatable,
-            objections=tuple(write_objections(config)),
-        )
-
-    def execute(self, given: StepInput, context: StepContext) -> StepExecutionResult:
-        """Stage, compare, check, publish."""
-        return self.landing(given, context).land()
-
-    def landing(self, given: StepInput, context: StepContext, **more: Any) -> Landing:
-        """Prepare one batch."""
-        values = {"rebuild": context.window.rebuild, **more}
-        token = values.pop("token", context.token)
-        return Landing(given.config, given, lambda delta: self.rows(given, context, delta), context, token, **values)
-
-
-def summed(results: Iterable[StepExecutionResult]) -> StepExecutionResult:
-    """Return what several commits of one step did together."""
-    total = StepExecutionResult()
-    for result in results:
-        total = replace(
-            result,
-            rows=total.rows + result.rows,
-            checks=_joined(total.checks, result.checks),
-        )
-    return total
-
-
-def _joined(old: tuple[CheckResult, ...], new: tuple[CheckResult, ...]) -> tuple[CheckResult, ...]:
-    """Keep for every check the result that failed, if one did."""
-    kept = {check.name: check for check in old}
-    for check in new:
-        if check.name not in kept or kept[check.name].passed:
-            kept[check.name] = check
-    return tuple(kept.values())

@@ -146,14 +146,8 @@ def read_statements(sql: str) -> list[ParsedStatement]:
     return parsed
 
 
-def _walk(node: Any, ctes: frozenset[str], found: References, sql: str) -> None:
+def _walk(node: dict[str, Any], ctes: frozenset[str], found: References, sql: str) -> None:
     """Collect references below a node of DuckDB's tree; names of CTEs in scope are not tables."""
-    if isinstance(node, list):
-        for item in node:
-            _walk(item, ctes, found, sql)
-        return
-    if not isinstance(node, dict):
-        return
     kind = node.get("type")
     if kind == "BASE_TABLE":
         parts = [p for p in (node["catalog_name"], node["schema_name"], node["table_name"]) if p]
@@ -175,8 +169,19 @@ def _walk(node: Any, ctes: frozenset[str], found: References, sql: str) -> None:
         _walk(entry["value"], scope, found, sql)
         scope = scope | {entry["key"].lower()}
     for key, value in node.items():
-        if key != "cte_map" and isinstance(value, (dict, list)):
-            _walk(value, scope, found, sql)
+        if isinstance(value, dict):
+            if key != "cte_map":
+                _walk(value, scope, found, sql)
+        elif isinstance(value, list):
+            _walk_all(value, scope, found, sql)
+
+
+def _walk_all(nodes: list[Any], ctes: frozenset[str], found: References, sql: str) -> None:
+    for node in nodes:
+        if isinstance(node, dict):
+            _walk(node, ctes, found, sql)
+        elif isinstance(node, list):
+            _walk_all(node, ctes, found, sql)
 
 
 def _call(node: dict[str, Any], found: References, sql: str) -> None:
@@ -205,11 +210,15 @@ def _offset(node: dict[str, Any], sql: str) -> int:
 
 _NAMED = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*|\d+)")
 
+_MARK = re.compile(r"'(?:[^']|'')*'|\?")
+
 
 def _parameters(sql: str, names: frozenset[str]) -> Iterator[Reference]:
     """Find the first use of each parameter; the parser has said which names there are."""
+    marks = [m.start() for m in _MARK.finditer(sql) if m[0] == "?"]
     for name in sorted(names):
-        offset = next((m.start() for m in _NAMED.finditer(sql) if m[1].lower() == name.lower()), 0)
+        nth = marks[int(name) - 1] if name.isdigit() and 0 < int(name) <= len(marks) else 0
+        offset = next((m.start() for m in _NAMED.finditer(sql) if m[1].lower() == name.lower()), nth)
         yield Reference(name, offset)
 
 

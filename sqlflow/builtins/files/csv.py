@@ -10,7 +10,7 @@ from sqlflow.sdk import ReadRequest, Rows, Select, WriteRequest, WriteResult
 from .csvformat import CsvRead, CsvWrite
 from .csvpadding import unpadded
 from .csvtext import complaint, inspect, same_columns
-from .local import LocalFileConnector, Verbatim, arguments, file_list
+from .local import LocalFileConnector, Verbatim, arguments, compression_of, file_list
 
 #: Lets the scan leave out what it cannot read, and write that to tables of its connection.
 _KEEP = {
@@ -66,6 +66,7 @@ class CsvConnector(LocalFileConnector):
             "hive_partitioning": options.hive_partitioning,
             "union_by_name": options.union_by_name or not ordered or None,
             "sample_size": options.sample_rows,
+            "max_line_size": options.max_line_size,
             "compression": None if options.compression == "auto" else options.compression,
             "types": types or None,
             **(_KEEP if request.keep_rejects else {}),
@@ -89,11 +90,3 @@ class CsvConnector(LocalFileConnector):
             "FORCE_QUOTE": Verbatim("*") if options.quote_all else None,
         }
         return self.copy(request, rows, settings, options.partition_by)
-
-
-def compression_of(asked: str, path: str) -> str:
-    """Return the compression of a file by its ending, unless it is stated."""
-    if asked != "auto":
-        return asked
-    endings = {".gz": "gzip", ".zst": "zstd"}
-    return next((kind for ending, kind in endings.items() if path.endswith(ending)), "none")
