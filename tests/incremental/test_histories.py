@@ -21,7 +21,7 @@ from .ground import Ground, bounded, load
 
 POISON = 666
 """A value that a check refuses, so that the step fails after it has read and staged."""
-EPOCH = datetime(2024, 1, 1)
+EPOCH = datetime(2024, 1, 1)  # noqa: DTZ001 - timestamps of SQL have no zone
 COLUMNS = "id, u, v, gone"
 
 
@@ -157,20 +157,24 @@ class Oracle:
 
         return [row for row in source if inside(row.u)]
 
+    def refuses(self, batch: list[Row]) -> bool:
+        """Tell whether a batch must fail, whatever the target holds."""
+        told = set(batch) if self.mode == "scd2" and self.cursor else batch  # said twice is said once
+        return (
+            (self.cursor and self.on_null == "error" and any(row.u is None for row in batch))
+            or any(row.poisoned for row in batch)
+            or (self.unique is not None and any(n > 1 for n in Counter(map(self.unique, told)).values()))
+        )
+
     def take(self, source: Iterable[Row], turn: Turn, number: int) -> bool:
         """Run the step; tells whether it succeeds."""
         if not self.exists:
             self.rows, self.watermark = [], None
         batch = self.wanted(source, turn)
         old = self.rows
+        if self.refuses(batch):
+            return False
         try:
-            if self.cursor and self.on_null == "error" and any(row.u is None for row in batch):
-                raise Refused
-            if any(row.poisoned for row in batch):
-                raise Refused
-            told = set(batch) if self.mode == "scd2" and self.cursor else batch  # said twice is said once
-            if self.unique and any(n > 1 for n in Counter(map(self.unique, told)).values()):
-                raise Refused
             anew = turn.asked == "everything" and self.mode != "replace"
             self.rows = [] if anew else list(old)
             self.rows = self.apply(self, batch, number) if batch or not self.exists or anew else self.rows
@@ -185,12 +189,12 @@ class Oracle:
         return True
 
 
-def append(oracle: Oracle, batch: list[Row], number: int) -> list[Row]:
+def append(oracle: Oracle, batch: list[Row], _number: int) -> list[Row]:
     """Add all rows."""
     return oracle.rows + batch
 
 
-def append_new(oracle: Oracle, batch: list[Row], number: int) -> list[Row]:
+def append_new(oracle: Oracle, batch: list[Row], _number: int) -> list[Row]:
     """Add the rows whose key is not known."""
     known = {row.id for row in oracle.rows}
     return oracle.rows + [row for row in batch if row.id not in known]
@@ -199,7 +203,7 @@ def append_new(oracle: Oracle, batch: list[Row], number: int) -> list[Row]:
 def merging(*, deletes: str | None = None, kept: str | None = None, share: float | None = None) -> Callable[..., Any]:
     """Return a merge: by key the newest comes in the place of the old."""
 
-    def merge(oracle: Oracle, batch: list[Row], number: int) -> list[Row]:
+    def merge(oracle: Oracle, batch: list[Row], _number: int) -> list[Row]:
         found = {row.id: row for row in oracle.rows}
         before = len(found)
         batch = chosen(batch, kept, lambda row: row.id) if kept else batch
@@ -235,7 +239,7 @@ def chosen(batch: list[Row], kept: str, group: Callable[[Row], Any]) -> list[Row
 def regroup(by: Callable[[Row], Any]) -> Callable[..., Any]:
     """Return a delete_insert: groups of the batch come in the place of what they were."""
 
-    def delete_insert(oracle: Oracle, batch: list[Row], number: int) -> list[Row]:
+    def delete_insert(oracle: Oracle, batch: list[Row], _number: int) -> list[Row]:
         groups = {by(row) for row in batch}
         return [row for row in oracle.rows if by(row) not in groups] + batch
 
