@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,12 +11,6 @@ from sqlflow import DocumentError
 from .ground import Ground, load, transform, values
 
 MERGE = {"mode": "merge", "key": ["id"]}
-
-
-@pytest.fixture
-def ground(tmp_path: Path) -> Ground:
-    """Return an empty folder."""
-    return Ground(tmp_path)
 
 
 def cursor(**options: Any) -> dict[str, Any]:
@@ -381,7 +374,7 @@ def test_a_failed_step_never_moves_its_watermark(ground: Ground) -> None:
     assert (ground.rows("select id from t"), ground.watermark()) == ([(1,), (2,)], "2")
 
 
-def shared(ground: Ground, *sources: dict[str, Any]) -> list[dict[str, Any]]:
+def shared(*sources: dict[str, Any]) -> list[dict[str, Any]]:
     """Return loads of several sources into one table, each with a watermark of its own."""
     return [load(source, **{**cursor(), "id": f"s{n}"}) for n, source in enumerate(sources, start=1)]
 
@@ -389,9 +382,9 @@ def shared(ground: Ground, *sources: dict[str, Any]) -> list[dict[str, Any]]:
 def test_steps_that_share_a_table_have_watermarks_of_their_own(ground: Ground) -> None:
     """One step's progress says nothing of another's."""
     a, b = ground.csv("a.csv", "id,u", (1, 100)), ground.csv("b.csv", "id,u", (2, 1))
-    ground.done(*shared(ground, a, b))
+    ground.done(*shared(a, b))
     ground.csv("b.csv", "id,u", (2, 1), (3, 2))
-    ground.done(*shared(ground, a, b))
+    ground.done(*shared(a, b))
     assert ground.rows("select id from t") == [(1,), (2,), (3,)]
     assert (ground.watermark("s1"), ground.watermark("s2")) == ("100", "2")
 
@@ -399,18 +392,18 @@ def test_steps_that_share_a_table_have_watermarks_of_their_own(ground: Ground) -
 def test_a_full_refresh_of_a_shared_table_runs_all_its_writers(ground: Ground) -> None:
     """The first writer makes the table anew, the others read everything again; with one left out it is refused."""
     a, b = ground.csv("a.csv", "id,u", (1, 100)), ground.csv("b.csv", "id,u", (2, 1))
-    ground.done(*shared(ground, a, b))
+    ground.done(*shared(a, b))
     ground.csv("a.csv", "id,u", (4, 50))
-    ground.done(*shared(ground, a, b), full_refresh=True)
+    ground.done(*shared(a, b), full_refresh=True)
     assert ground.rows("select id from t") == [(2,), (4,)]
     with pytest.raises(DocumentError):
-        ground.run(*shared(ground, a, b), full_refresh=True, select=["s1"])
+        ground.run(*shared(a, b), full_refresh=True, select=["s1"])
 
 
 def test_a_full_refresh_of_a_shared_table_that_fails_half_way_is_mended_by_the_next_run(ground: Ground) -> None:
     """When the first writer has made the table anew and the second fails, a plain run brings the second's rows."""
     a, b = ground.csv("a.csv", "id,u", (1, 100)), ground.csv("b.csv", "id,u", (2, 1), (3, 7))
-    first, second = shared(ground, a, b)
+    first, second = shared(a, b)
     ground.done(first, second)
     ground.run(first, {**second, "checks": [{"expression": "id > 100"}]}, full_refresh=True)
     assert ground.rows("select id from t") == [(1,)]
@@ -421,7 +414,7 @@ def test_a_full_refresh_of_a_shared_table_that_fails_half_way_is_mended_by_the_n
 def test_a_shared_table_that_was_dropped_is_filled_by_all(ground: Ground) -> None:
     """Every step that wrote the lost table reads everything again, also when the first run after it is partial."""
     a, b = ground.csv("a.csv", "id,u", (1, 100)), ground.csv("b.csv", "id,u", (2, 1), (3, 7))
-    steps = shared(ground, a, b)
+    steps = shared(a, b)
     ground.done(*steps)
     ground.other("drop table t")
     ground.run(*steps, select=["s1"])
