@@ -51,7 +51,11 @@ def increment(cursor: Cursor, state: StepMemory, window: Window, session: Sessio
     if known is None:
         lower = None if cursor.initial is None else Bound(str(cursor.initial))
         return Increment(cursor, CursorRange(cursor.column, lower, nulls=nulls), None, moves=True)
-    text = session.fetch(f"SELECT {lagged(known, cursor.lag)}")[0][0]
+    lower_bound = f"SELECT {lagged(known, cursor.lag)}"
+    try:
+        text = session.fetch(lower_bound)[0][0]
+    except StepError as error:
+        raise _no_value(known.text, known.type or "") from error
     since = CursorRange(cursor.column, Bound(text, known.type), inclusive=keyed, nulls=nulls)
     return Increment(cursor, since, known, moves=True)
 
@@ -74,12 +78,16 @@ def _watermark(cursor: Cursor, state: StepMemory) -> Bound | None:
             code="SF731",
         )
     if python_value(text, kind) == text and normal_type(kind) not in ("VARCHAR", "UUID", "BLOB") and not text.strip():
-        raise StepError(
-            f"the watermark {text!r} is not of its type {kind}",
-            hint="set it with `sqlflow state set`, or forget it with `sqlflow state reset`",
-            code="SF730",
-        )
+        raise _no_value(text, kind)
     return Bound(text, kind)
+
+
+def _no_value(text: str, kind: str) -> StepError:
+    return StepError(
+        f"the watermark {text!r} is not of its type {kind}",
+        hint="set it with `sqlflow state set`, or forget it with `sqlflow state reset`",
+        code="SF730",
+    )
 
 
 def next_watermark(done: Increment, staged: Staged, session: Session) -> tuple[Memory, ...]:
