@@ -9,7 +9,7 @@ from typing import Any
 from sqlflow.errors import StepError
 
 from .context import Window
-from .cursor import Bound, Cursor, CursorRange, lagged, python_value
+from .cursor import Bound, Cursor, CursorRange, lagged
 from .engine import Session, Staged
 from .schema import normal_type
 from .sqltext import quote
@@ -51,11 +51,7 @@ def increment(cursor: Cursor, state: StepMemory, window: Window, session: Sessio
     if known is None:
         lower = None if cursor.initial is None else Bound(str(cursor.initial))
         return Increment(cursor, CursorRange(cursor.column, lower, nulls=nulls), None, moves=True)
-    lower_bound = f"SELECT {lagged(known, cursor.lag)}"
-    try:
-        text = session.fetch(lower_bound)[0][0]
-    except StepError as error:
-        raise _no_value(known.text, known.type or "") from error
+    text = _start(known, lagged(known, cursor.lag), session)
     since = CursorRange(cursor.column, Bound(text, known.type), inclusive=keyed, nulls=nulls)
     return Increment(cursor, since, known, moves=True)
 
@@ -77,17 +73,19 @@ def _watermark(cursor: Cursor, state: StepMemory) -> Bound | None:
             hint="start over with --full-refresh, or forget the watermark with `sqlflow state reset`",
             code="SF731",
         )
-    if python_value(text, kind) == text and normal_type(kind) not in ("VARCHAR", "UUID", "BLOB") and not text.strip():
-        raise _no_value(text, kind)
     return Bound(text, kind)
 
 
-def _no_value(text: str, kind: str) -> StepError:
-    return StepError(
-        f"the watermark {text!r} is not of its type {kind}",
-        hint="set it with `sqlflow state set`, or forget it with `sqlflow state reset`",
-        code="SF730",
-    )
+def _start(known: Bound, start: str, session: Session) -> str:
+    """Have the engine reckon where reading starts, which also shows whether the watermark is a value of its type."""
+    try:
+        return str(session.fetch(f"SELECT {start}")[0][0])
+    except StepError as error:
+        raise StepError(
+            f"the watermark {known.text!r} in the warehouse's state is not of its type {known.type!r}",
+            hint="set it with `sqlflow state set`, or forget it with `sqlflow state reset`",
+            code="SF730",
+        ) from error
 
 
 def next_watermark(done: Increment, staged: Staged, session: Session) -> tuple[Memory, ...]:
