@@ -199,7 +199,14 @@ def _seen(look: Look, keeper: TableStep, context: StepContext, delta: Delta) -> 
         schema = _contracted(session.columns(source), config.columns)
         return replace(look, schema=declared(schema, config.columns))
     batch = Batch(
-        config.target, context.token, "append", config.columns, once=True, types=delta.types, since=delta.since
+        config.target,
+        context.token,
+        "append",
+        config.columns,
+        once=True,
+        types=delta.types,
+        since=delta.since,
+        careful=True,
     )
     staged = session.stage(source, batch)  # used once, so it stays a query
     schema = declared(staged.schema, config.columns)

@@ -13,6 +13,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
+from sqlflow.errors import StepError
+
 from .check import Check, CheckResult
 from .config import ColumnSpec, ConfigModel
 from .connector import ArrowStream, Mode, Rows, Select
@@ -73,6 +75,12 @@ class Batch:
     """Rows outside of it are left out, whatever the source returned."""
     rebuild: bool = False
     """Whether the target is made anew, whatever the mode."""
+    careful: bool = False
+    """Whether numbers are read from their text, since the fast way has raised `Imprecise`."""
+
+
+class Imprecise(StepError):
+    """Numbers came that the fast way of reading cannot hold exactly; read the batch again with `careful`."""
 
 
 @dataclass(frozen=True)

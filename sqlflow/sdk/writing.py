@@ -20,6 +20,7 @@ from .engine import (
     Batch,
     Commit,
     Deletion,
+    Imprecise,
     Interval,
     Published,
     ScriptWrite,
@@ -62,6 +63,8 @@ class Landing:
     """Statements that run in the transaction, before the write."""
     selects: bool = True
     """Whether the cursor says which rows are read, and moves with them."""
+    careful: bool = False
+    """Whether numbers are read from their text."""
     keep_rejects: bool = False
     """Whether rows that cannot be read are set aside."""
     max_rejects: int | None = None
@@ -77,11 +80,20 @@ class Landing:
             CheckFailed: a check of severity `error` does not hold.
 
         """
+        try:
+            return self._fitted()
+        except Imprecise:
+            return replace(self, careful=True).land()
+
+    def _fitted(self) -> StepExecutionResult:
+        """Land with the types of the last good run, or where a value does not fit them, with those of today."""
         baseline = self._baseline()
         try:
             return self._landed(baseline, baseline.types if baseline and self._guesses else {})
         except StepError as error:
-            if baseline is None or not self._guesses or error.kind != "bad_data" or error.code in _JUDGED:
+            if isinstance(error, Imprecise) or error.kind != "bad_data" or error.code in _JUDGED:
+                raise
+            if baseline is None or not self._guesses:
                 raise
             wider = self._reconsidered(baseline, error)
             return self._landed(baseline, wider)
@@ -110,7 +122,9 @@ class Landing:
             and news is None
             and self.first is None  # it may change what the rows are read from
         )
-        batch = Batch(config.target, self.token, config.mode, config.columns, once, types, delta.since, self.rebuild)
+        batch = Batch(
+            config.target, self.token, config.mode, config.columns, once, types, delta.since, self.rebuild, self.careful
+        )
         source = self.reading(delta)
         staged = session.stage(source, batch)
         memories = list(self.memories)

@@ -6,9 +6,25 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlflow.sdk import RunInterrupted, SQLFlowError, StepError, TransientError, WarehouseLocked, did_you_mean
+from sqlflow.sdk import (
+    Imprecise,
+    RunInterrupted,
+    SQLFlowError,
+    StepError,
+    TransientError,
+    WarehouseLocked,
+    did_you_mean,
+)
+
+from .exact import FRACTION, HOUR, TOO_LARGE
 
 _PREFIX = re.compile(r"^(?:[A-Z][A-Za-z]+ (?:of )?)+Error: ")
+_UNFIT = re.compile(
+    r"(?:Type \w+ with value (?P<number>\S+) can't be cast because the value is out of range for the destination type"
+    r"|Could not convert string '(?P<text>[^']*)' to) (?P<kind>\w+) when casting from source column (?P<column>.+)"
+)
+_WIDTHS = {"INT8": "TINYINT", "INT16": "SMALLINT", "INT32": "INTEGER", "INT64": "BIGINT", "INT128": "HUGEINT"}
+_INEXACT = re.compile(rf"[A-Z][A-Za-z ]+ Error: ({FRACTION}|{HOUR}|{TOO_LARGE})([^\n]*)")
 _SYSTEM = ("pragma_", "duckdb_", "sqlite_", "pg_", "information_schema", "_sqlflow")
 _LOCK = re.compile(r"Could not set lock on file .*?\(PID (\d+)\)", re.DOTALL)
 _HELD = re.compile(r'Unique file handle conflict.*?database file "(.*?)"', re.DOTALL)
@@ -59,6 +75,8 @@ def fault(error: Exception) -> SQLFlowError:
         return StepError(first, hint="the target keeps its old rows; mend the rows or the constraint", code="SF712")
     if isinstance(error, duckdb.TransactionException):
         return TransientError(f"another step changed the same rows: {message}", code="SF715")
+    if found := _INEXACT.match(text):
+        return _inexact(found[1], found[2])
     if isinstance(error, duckdb.OutOfMemoryException):
         return StepError(
             message.split("\n")[0],
@@ -77,6 +95,17 @@ def fault(error: Exception) -> SQLFlowError:
             message, hint="check the permissions of the file and its folder", code="SF713", kind="permission"
         )
     return _named(error, message)
+
+
+def _inexact(why: str, what: str) -> StepError:
+    if why == TOO_LARGE:
+        return Imprecise(f"a number of column {what} needs more than 53 bits")
+    other = "a whole number" if why == FRACTION else "a date without a time"
+    types = "DOUBLE or DECIMAL" if why == FRACTION else "TIMESTAMP"
+    hint = (
+        f"declare it as {types} under columns, or round it in SQL; sample_rows: -1 lets types be guessed from all rows"
+    )
+    return StepError(f"{what} is not {other}", hint=hint, code="SF511")
 
 
 def _named(error: Exception, message: str) -> StepError:
@@ -121,6 +150,11 @@ def _named(error: Exception, message: str) -> StepError:
             hint="the target keeps its old rows; mend the rows or the constraint",
             code="SF712",
         )
+    if found := _UNFIT.search(message):
+        kind = _WIDTHS.get(found["kind"], found["kind"])
+        value = found["text"] or found["number"]
+        hint = "declare a wider type under columns, or cast it in the SQL"
+        return StepError(f"{value} in column {found['column']} does not fit its type, {kind}", hint=hint, code="SF511")
     if isinstance(error, duckdb.ConversionException):
         return StepError(message, hint="cast it in the SQL, or declare the type under columns", code="SF710")
     if isinstance(error, (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException)):

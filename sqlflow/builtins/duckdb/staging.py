@@ -6,8 +6,9 @@ it is published. Any other batch goes to a temporary table, which ends with the 
 
 from __future__ import annotations
 
+import re
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -29,6 +30,7 @@ from sqlflow.sdk import (
 )
 
 from .connection import Connection
+from .exact import exact_cast, exactly
 from .faults import translated
 from .warehouse import STAGE_PREFIX, beside, quoted
 
@@ -39,12 +41,12 @@ def stage(db: Connection, source: Select | ArrowStream, batch: Batch) -> Staged:
         return _from_arrow(db, source, batch)
     needs_schema = bool(batch.columns or source.typed) or batch.mode != "replace" or not batch.once
     schema = db.schema_of(f"(\n{source.sql}\n)", source.parameters) if needs_schema else None
-    valueless = schema is not None and any(column.type == VALUELESS for column in schema)
-    if source.typed is not None and schema is not None and (batch.types or valueless):
+    if source.typed is not None and schema is not None:
         known = {fold(name): kind for name, kind in batch.types.items()}
         types = {column.name: known.get(fold(column.name), column.type) for column in schema}
         # read as it was guessed, values behind the sample would be lost without a word
-        source = replace(source, sql=source.typed({n: "JSON" if t == VALUELESS else t for n, t in types.items()}))
+        types = {n: "JSON" if t == VALUELESS else t for n, t in types.items()}
+        source = replace(source, sql=exactly(source.typed, types, careful=batch.careful), explain=_told(source, types))
         schema = db.schema_of(f"(\n{source.sql}\n)", source.parameters)
     if batch.columns and schema is not None:
         source = replace(source, sql=contracted(source.sql, schema, batch.columns))
@@ -55,6 +57,20 @@ def stage(db: Connection, source: Select | ArrowStream, batch: Batch) -> Staged:
         return Staged(batch, f"(\n{source.sql}\n)", schema or TableSchema(()), materialized=False, source=source)
     staged = _make_table(db, f"(\n{source.sql}\n)", source.parameters, batch)
     return replace(staged, schema=schema or db.schema_of(staged.relation), source=source)
+
+
+def _told(source: Select, types: Mapping[str, str]) -> Callable[[str], StepError | None] | None:
+    """Let the connector explain errors with the types that columns have, not with those they are read as."""
+    explain = source.explain
+    if explain is None:
+        return None
+
+    def explained(text: str) -> StepError | None:
+        column = re.search(r'column "(.+?)"', text)
+        kind = types.get(column[1]) if column else None
+        return explain(re.sub(r"to '(DOUBLE|VARCHAR)'", f"to '{kind}'", text) if kind else text)
+
+    return explained
 
 
 def _within(sql: str, schema: TableSchema, batch: Batch) -> str:
@@ -144,7 +160,7 @@ def contracted(sql: str, schema: TableSchema, columns: Mapping[str, ColumnSpec])
                 code="SF720",
             )
         if normal_type(found.type) != normal_type(spec.type):
-            casts.append(f"CAST({quote(found.name)} AS {spec.type}) AS {quote(found.name)}")
+            casts.append(f"{exact_cast(found.name, found.type, spec.type)} AS {quote(found.name)}")
     if not casts:
         return sql
     return f"SELECT * REPLACE ({', '.join(casts)}) FROM ({sql})"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sqlflow.sdk import ReadRequest, Rows, Select, WriteRequest, WriteResult
+from sqlflow.sdk import ReadRequest, Rows, Select, WriteRequest, WriteResult, literal
 
 from .csvformat import CsvRead, CsvWrite
 from .csvpadding import unpadded
@@ -23,6 +24,20 @@ _REJECTS = (
     "SELECT 'line ' || line || ': ' || string_agg(error_message, '; ') AS sqlflow_check, "
     "any_value(csv_line) AS sqlflow_raw FROM temp.sqlflow_csv_rejects GROUP BY line, file_id, line ORDER BY line"
 )
+_ISO = "%Y-%m-%d"
+
+
+def _has_iso_dates(file: str, settings: Mapping[str, Any]) -> bool:
+    """Tell whether dates are year, month, day. DuckDB cuts a time off from such a date unless it is told the format."""
+    import duckdb
+
+    known = {key: value for key, value in settings.items() if key not in (*_KEEP, "union_by_name")}
+    with duckdb.connect() as db:
+        try:
+            found = db.execute(f"SELECT DateFormat FROM sniff_csv({literal(file)}{arguments(known)})").fetchone()
+        except duckdb.Error:  # the scan itself tells it, and better
+            return False
+    return found is not None and found[0] == _ISO
 
 
 class CsvConnector(LocalFileConnector):
@@ -47,7 +62,6 @@ class CsvConnector(LocalFileConnector):
             raise fatal
         declared = {name.lower(): kind for name, kind in request.delta.types.items()}
         declared |= {name.lower(): spec.type for name, spec in request.columns.items()}
-        types = {name: declared[name.lower()] for name in shape.columns if name.lower() in declared}
         read, cleanup = unpadded(files, options)
         settings = {
             "delim": options.delimiter,
@@ -68,13 +82,27 @@ class CsvConnector(LocalFileConnector):
             "sample_size": options.sample_rows,
             "max_line_size": options.max_line_size,
             "compression": None if options.compression == "auto" else options.compression,
-            "types": types or None,
             **(_KEEP if request.keep_rejects else {}),
         }
-        sql = f"SELECT * FROM read_csv({file_list(read)}{arguments(settings)})"
-        rejects = _REJECTS if request.keep_rejects else None
+
+        def scan(known: Mapping[str, str], **more: Any) -> str:
+            types = {name: known[name.lower()] for name in shape.columns if name.lower() in known}
+            return f"SELECT * FROM read_csv({file_list(read)}{arguments({**settings, **more, 'types': types or None})})"
+
+        def typed(known: Mapping[str, str]) -> str:
+            dates = options.date_format is None and any(kind.upper() == "DATE" for kind in known.values())
+            strict = {"dateformat": _ISO} if dates and _has_iso_dates(read[0], settings) else {}
+            return scan({name.lower(): kind for name, kind in known.items()}, **strict)
+
         explain = lambda text: complaint(text, files, options)  # noqa: E731 - a line of its own reads better
-        return Select("duckdb", sql, explain=explain, cleanup=cleanup, rejects=rejects)
+        return Select(
+            "duckdb",
+            scan(declared),
+            explain=explain,
+            cleanup=cleanup,
+            rejects=_REJECTS if request.keep_rejects else None,
+            typed=None if options.all_text else typed,
+        )
 
     def write(self, request: WriteRequest, rows: Rows) -> WriteResult:
         """Write through the engine's own CSV writer."""
