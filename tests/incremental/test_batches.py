@@ -157,3 +157,13 @@ def test_a_range_that_is_no_time_is_refused(ground: Ground) -> None:
     said = ground.refused("SF733", cut(), since="soon")
     assert "--from" in said
     assert "2024-01-31" in said
+
+
+def test_a_part_of_a_finished_interval_run_again_leaves_the_whole_finished(ground: Ground) -> None:
+    """A small interval inside of a large one takes nothing from it: what follows the small one is still finished."""
+    ground.other(*days(("01-05", 1), ("01-15", 2), ("01-25", 3)))
+    ground.done(cut(size="30 days"))
+    ground.other("update src set n = n * 10")
+    ground.done(cut(size="10 days"), since="2026-01-11", until="2026-01-21")
+    ground.done(cut(size="10 days"))
+    assert [n for _, n in ground.rows(SHOWN)] == [1, 20, 3]
