@@ -7,6 +7,7 @@
     │   └── PluginConflict       two distributions bring the same name                           exit 3
     ├── StepError                a step did not do what it should                                exit 1
     │   ├── TransientError       may succeed when tried again: the only one that is retried
+    │   ├── Imprecise            numbers have to be read the careful way: met while loading, never shown
     │   ├── CheckFailed          data is not as the document says it must be
     │   └── SchemaChanged        a source or a target has other columns than expected
     ├── RunInterrupted           the user or the system stopped the run                          exit 130
@@ -106,6 +107,10 @@ class SchemaChanged(StepError):
     ) -> None:
         super().__init__(message, hint=hint, code=code)
         self.changes: tuple[Any, ...] = tuple(changes)
+
+
+class Imprecise(StepError):
+    """Numbers came that the fast way of reading cannot hold exactly; the batch is read again the careful way."""
 
 
 class RunInterrupted(SQLFlowError):

@@ -27,6 +27,9 @@ def schema_of(kind: str, catalog: Catalog) -> dict[str, Any]:
     return composer.pipeline() if kind == "pipeline" else composer.project()
 
 
+_INCREMENTAL = {"const": "new_files", "description": "Read only files that are new since the last run."}
+
+
 class _Composer:
     """Gathers definitions while it composes one schema."""
 
@@ -101,6 +104,8 @@ class _Composer:
                     continue
                 usable.append(connector_name)
                 config, chosen = self.model(connector.Config), self.model(options)
+                if role is Role.SOURCE and connector.lists_files:
+                    chosen["properties"] |= {"incremental": _INCREMENTAL}
                 merged = {
                     "properties": {
                         "connector": {"const": connector_name},

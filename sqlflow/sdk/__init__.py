@@ -6,6 +6,7 @@ opens a database.
 
 from sqlflow.errors import (
     CheckFailed,
+    Imprecise,
     PluginError,
     RunInterrupted,
     SchemaChanged,
@@ -75,7 +76,6 @@ from .engine import (
     Commit,
     Deletion,
     Engine,
-    Imprecise,
     Interval,
     Opening,
     Published,

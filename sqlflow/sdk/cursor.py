@@ -66,7 +66,15 @@ class Cursor(ConfigModel):
     """What happens to rows whose cursor is NULL."""
 
 
-CursorOption = Annotated[Cursor, BeforeValidator(_long_form)]
+class _OrColumn:
+    """Tells the JSON Schema that the name of the column may stand for the whole."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: Any, handler: Any) -> dict[str, Any]:
+        return {"anyOf": [{"type": "string", "minLength": 1}, handler(core)]}
+
+
+CursorOption = Annotated[Cursor, BeforeValidator(_long_form), _OrColumn]
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
-from sqlflow.errors import StepError
-
 from .check import Check, CheckResult
 from .config import ColumnSpec, ConfigModel
 from .connector import ArrowStream, Mode, Rows, Select
@@ -77,10 +75,6 @@ class Batch:
     """Whether the target is made anew, whatever the mode."""
     careful: bool = False
     """Whether numbers are read from their text, since the fast way has raised `Imprecise`."""
-
-
-class Imprecise(StepError):
-    """Numbers came that the fast way of reading cannot hold exactly; read the batch again with `careful`."""
 
 
 @dataclass(frozen=True)

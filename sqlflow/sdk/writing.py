@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from sqlflow.errors import StepError
+from sqlflow.errors import Imprecise, StepError
 
 from .baseline import Baseline, declared, judge, remembered
 from .check import CheckResult, refuse_failed
@@ -20,7 +20,6 @@ from .engine import (
     Batch,
     Commit,
     Deletion,
-    Imprecise,
     Interval,
     Published,
     ScriptWrite,
@@ -129,7 +128,8 @@ class Landing:
         staged = session.stage(source, batch)
         memories = list(self.memories)
         accepted: TableSchema | None = None
-        if staged.materialized or len(staged.schema):
+        early = len(staged.schema) and baseline is not None and config.mode != "replace"
+        if staged.materialized or early:  # anything else would read a query twice
             accepted = self._judged(baseline, staged.schema, staged.relation, staged)
             memories += self._learned(baseline, accepted, staged.relation, staged)
         if news is not None:

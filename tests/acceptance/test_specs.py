@@ -103,6 +103,10 @@ def test_an_example_gives_the_expected_rows_and_gives_them_again(example: Path, 
     folder = shutil.copytree(example, tmp_path / example.name, ignore=LEFT_BY_RUNS)
     pipelines = [str(document.relative_to(example)) for document in documents(example)]
     sqlflow(folder, "validate", *pipelines)
+    for pipeline in pipelines if (example / "later").exists() else ():
+        sqlflow(folder, "run", pipeline)
+    if (example / "later").exists():  # what arrives between the first run and the second
+        shutil.copytree(example / "later", folder / "data", dirs_exist_ok=True)
     for _ in ("first", "again"):
         for pipeline in pipelines:
             sqlflow(folder, "run", pipeline)
@@ -114,8 +118,25 @@ def test_every_folder_is_an_example_that_editors_understand() -> None:
     assert examples() == sorted(folder for folder in SPECS.iterdir() if folder.is_dir())
     for example in examples():
         assert any((example / "expected").glob("*.csv")), f"{example.name} expects nothing"
-        for document in [*documents(example), *example.glob("sqlflow.yaml")]:
+        for document in [*documents(example), *example.glob("alert.yaml"), *example.glob("sqlflow.yaml")]:
             kind = "project" if document.name == "sqlflow.yaml" else "pipeline"
             schema = os.path.relpath(ROOT / "schemas" / f"{kind}.schema.json", document.parent)
             first = document.read_text(encoding="utf-8").splitlines()[0]
             assert first == f"# yaml-language-server: $schema={Path(schema).as_posix()}", document
+
+
+def test_a_source_that_drifts_stops_a_step_until_its_change_is_accepted(tmp_path: Path) -> None:
+    """The default policy shows what is new and which steps use the table; accepting it lets the next run go on."""
+    folder = shutil.copytree(SPECS / "09-schema-drift", tmp_path / "drift", ignore=LEFT_BY_RUNS)
+    sqlflow(folder, "run", "alert.yaml")
+    shutil.copytree(folder / "later", folder / "data", dirs_exist_ok=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "sqlflow.cli.main", "run", "alert.yaml"],
+        cwd=folder, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    for told in ("SF732", "supplier", "price", "BIGINT", "DOUBLE", "prices"):
+        assert told in done.stdout, done.stdout
+    assert "supplier" in sqlflow(folder, "schema", "accept", "alert.yaml", "products")
+    sqlflow(folder, "run", "alert.yaml")
+    assert "44.5" in sqlflow(folder, "query", "--spec", "alert.yaml", "select * from strict.products")

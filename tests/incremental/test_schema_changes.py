@@ -136,7 +136,6 @@ def test_only_a_value_that_does_not_fit_is_a_change_of_a_guessed_type(
             ground.refused("SF732", load(source, **step))
 
 
-@pytest.mark.xfail(reason="the readers of DuckDB round to the type they are given, silently", strict=True)
 @pytest.mark.parametrize(
     ("form", "first", "then"),
     [

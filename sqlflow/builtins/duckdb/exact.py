@@ -9,18 +9,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from sqlflow.sdk import literal, normal_type, quote
+from sqlflow.sdk import StepError, literal, normal_type, quote
+
+from .connection import Connection
+from .faults import FRACTION, HOUR, TOO_LARGE
+
+Typed = Callable[[Mapping[str, str]], str]
+"""Writes a scan, given the type of every column."""
 
 _EXACT_IN_DOUBLE = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"})
 _LARGER = frozenset({"UBIGINT", "HUGEINT", "UHUGEINT"})
 _LARGEST = 2**53
-#: How the errors of these casts begin; `faults` knows them by it.
-FRACTION, HOUR, TOO_LARGE = "sqlflow fraction: ", "sqlflow hour: ", "sqlflow too large: "
 
 
-def exactly(typed: Callable[[Mapping[str, str]], str], types: Mapping[str, str], *, careful: bool) -> str:
-    """Return a scan whose columns have these types, where a fraction in a whole number is an error."""
+def exactly(db: Connection, typed: Typed, types: Mapping[str, str], *, careful: bool) -> str:
+    """Return a scan whose columns have these types; what a type cannot hold is an error."""
     wide, casts = dict(types), []
+    for name in _plain_dates(db, typed, types):
+        wide[name] = "TIMESTAMP"
+        casts.append(f"{exact_cast(name, 'TIMESTAMP', 'DATE')} AS {quote(name)}")
     for name, kind in types.items():
         whole = normal_type(kind)
         if whole in _LARGER or (careful and whole in _EXACT_IN_DOUBLE):
@@ -31,6 +38,20 @@ def exactly(typed: Callable[[Mapping[str, str]], str], types: Mapping[str, str],
             limit = f"WHEN abs({quote(name)}) >= {_LARGEST} THEN error({literal(TOO_LARGE + name)})"
             casts.append(f"CASE {limit} ELSE {exact_cast(name, 'DOUBLE', kind)} END AS {quote(name)}")
     return f"SELECT * REPLACE ({', '.join(casts)}) FROM (\n{typed(wide)}\n)" if casts else typed(wide)
+
+
+def _plain_dates(db: Connection, typed: Typed, types: Mapping[str, str]) -> list[str]:
+    """Return the columns of dates that are written as year, month, day, which can be read as times as well."""
+    dates = [name for name, kind in types.items() if normal_type(kind) == "DATE"]
+    if not dates:
+        return []
+    shown = ", ".join(f"bool_and(regexp_matches({quote(name)}, '^\\d{{4}}-\\d\\d-\\d\\d'))" for name in dates)
+    texts = typed(dict.fromkeys(types, "VARCHAR"))
+    try:
+        plain = db.execute(f"SELECT {shown} FROM (FROM (\n{texts}\n) LIMIT 1000)")[0]
+    except StepError:  # the scan itself tells it, and better
+        return []
+    return [name for name, all_plain in zip(dates, plain, strict=True) if all_plain]
 
 
 def exact_cast(name: str, found: str, wanted: str) -> str:

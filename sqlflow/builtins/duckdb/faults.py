@@ -16,8 +16,8 @@ from sqlflow.sdk import (
     did_you_mean,
 )
 
-from .exact import FRACTION, HOUR, TOO_LARGE
-
+#: How the errors begin that casts raise on purpose.
+FRACTION, HOUR, TOO_LARGE = "sqlflow fraction: ", "sqlflow hour: ", "sqlflow too large: "
 _PREFIX = re.compile(r"^(?:[A-Z][A-Za-z]+ (?:of )?)+Error: ")
 _UNFIT = re.compile(
     r"(?:Type \w+ with value (?P<number>\S+) can't be cast because the value is out of range for the destination type"
@@ -152,9 +152,9 @@ def _named(error: Exception, message: str) -> StepError:
         )
     if found := _UNFIT.search(message):
         kind = _WIDTHS.get(found["kind"], found["kind"])
-        value = found["text"] or found["number"]
+        value = found["number"] or repr(found["text"])
         hint = "declare a wider type under columns, or cast it in the SQL"
-        return StepError(f"{value} in column {found['column']} does not fit its type, {kind}", hint=hint, code="SF511")
+        return StepError(f"{value} in column {found['column']} does not fit its type, {kind}", hint=hint, code="SF710")
     if isinstance(error, duckdb.ConversionException):
         return StepError(message, hint="cast it in the SQL, or declare the type under columns", code="SF710")
     if isinstance(error, (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException)):

@@ -46,7 +46,9 @@ def stage(db: Connection, source: Select | ArrowStream, batch: Batch) -> Staged:
         types = {column.name: known.get(fold(column.name), column.type) for column in schema}
         # read as it was guessed, values behind the sample would be lost without a word
         types = {n: "JSON" if t == VALUELESS else t for n, t in types.items()}
-        source = replace(source, sql=exactly(source.typed, types, careful=batch.careful), explain=_told(source, types))
+        source = replace(
+            source, sql=exactly(db, source.typed, types, careful=batch.careful), explain=_told(source, types)
+        )
         schema = db.schema_of(f"(\n{source.sql}\n)", source.parameters)
     if batch.columns and schema is not None:
         source = replace(source, sql=contracted(source.sql, schema, batch.columns))
@@ -68,7 +70,7 @@ def _told(source: Select, types: Mapping[str, str]) -> Callable[[str], StepError
     def explained(text: str) -> StepError | None:
         column = re.search(r'column "(.+?)"', text)
         kind = types.get(column[1]) if column else None
-        return explain(re.sub(r"to '(DOUBLE|VARCHAR)'", f"to '{kind}'", text) if kind else text)
+        return explain(re.sub(r"to '(DOUBLE|VARCHAR|TIMESTAMP)'", f"to '{kind}'", text) if kind else text)
 
     return explained
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sqlflow.sdk import ReadRequest, Rows, Select, WriteRequest, WriteResult, literal
+from sqlflow.sdk import ReadRequest, Rows, Select, WriteRequest, WriteResult
 
 from .csvformat import CsvRead, CsvWrite
 from .csvpadding import unpadded
@@ -24,20 +24,6 @@ _REJECTS = (
     "SELECT 'line ' || line || ': ' || string_agg(error_message, '; ') AS sqlflow_check, "
     "any_value(csv_line) AS sqlflow_raw FROM temp.sqlflow_csv_rejects GROUP BY line, file_id, line ORDER BY line"
 )
-_ISO = "%Y-%m-%d"
-
-
-def _has_iso_dates(file: str, settings: Mapping[str, Any]) -> bool:
-    """Tell whether dates are year, month, day. DuckDB cuts a time off from such a date unless it is told the format."""
-    import duckdb
-
-    known = {key: value for key, value in settings.items() if key not in (*_KEEP, "union_by_name")}
-    with duckdb.connect() as db:
-        try:
-            found = db.execute(f"SELECT DateFormat FROM sniff_csv({literal(file)}{arguments(known)})").fetchone()
-        except duckdb.Error:  # the scan itself tells it, and better
-            return False
-    return found is not None and found[0] == _ISO
 
 
 class CsvConnector(LocalFileConnector):
@@ -85,14 +71,12 @@ class CsvConnector(LocalFileConnector):
             **(_KEEP if request.keep_rejects else {}),
         }
 
-        def scan(known: Mapping[str, str], **more: Any) -> str:
+        def scan(known: Mapping[str, str]) -> str:
             types = {name: known[name.lower()] for name in shape.columns if name.lower() in known}
-            return f"SELECT * FROM read_csv({file_list(read)}{arguments({**settings, **more, 'types': types or None})})"
+            return f"SELECT * FROM read_csv({file_list(read)}{arguments({**settings, 'types': types or None})})"
 
         def typed(known: Mapping[str, str]) -> str:
-            dates = options.date_format is None and any(kind.upper() == "DATE" for kind in known.values())
-            strict = {"dateformat": _ISO} if dates and _has_iso_dates(read[0], settings) else {}
-            return scan({name.lower(): kind for name, kind in known.items()}, **strict)
+            return scan({name.lower(): kind for name, kind in known.items()})
 
         explain = lambda text: complaint(text, files, options)  # noqa: E731 - a line of its own reads better
         return Select(
