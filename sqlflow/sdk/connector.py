@@ -145,6 +145,8 @@ class Connector(ABC, Generic[C]):
     """Whether `versions` lists files."""
     guesses_types: ClassVar[bool] = False
     """Whether types of columns are read off the data, so that those of the last good run are given back to it."""
+    keeps_tokens: ClassVar[bool] = False
+    """Whether the target remembers the token of an append, so that a repeated one writes nothing."""
 
     def read(self, request: ReadRequest) -> Select | ArrowStream:
         """Say how the rows come. Raises StepError, sorted by kind, when they cannot."""

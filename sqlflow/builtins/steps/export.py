@@ -80,7 +80,8 @@ class ExportStep(StepType):
             found.append(
                 Objection("key", f"key has no effect in mode {config.mode}", "remove it, or write mode: merge")
             )
-        if config.mode == "append" and not config.at_least_once:
+        keeps_tokens = endpoint is not None and endpoint.connector.keeps_tokens
+        if config.mode == "append" and not config.at_least_once and not keeps_tokens:
             found.append(
                 Objection(
                     "mode",
