@@ -30,7 +30,7 @@ EXACT = 2**53
 _INTEGER = re.compile(
     r"(UNSIGNED |SIGNED )?(BIG |U?TINY|U?SMALL|U?MEDIUM|U?BIG|U?HUGE|U)?INT(EGER|[248])?(\(\d+\))?( UNSIGNED| SIGNED)?"
 )
-_DECIMAL = re.compile(r"(?:DECIMAL_TEXT|DECIMAL|NUMERIC|NUMBER) ?\((\d+)(?:, ?(\d+))?\)")
+_DECIMAL = re.compile(r"(?:DECIMAL|NUMERIC|NUMBER) ?\((\d+)(?:, ?(\d+))?\)")
 _STORAGE = {int: "the integer", float: "the real", str: "the text", bytes: "the blob"}
 _ALLOWED: dict[Name, frozenset[type]] = {
     "integer": frozenset({int}),

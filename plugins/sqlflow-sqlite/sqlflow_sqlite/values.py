@@ -1,12 +1,13 @@
 """Values on their way into SQLite: the type that a column is declared with, and its values as SQLite keeps them.
 
-What SQLite would silently change (NaN becomes NULL, a long decimal is rounded) is kept another way or refused.
+What SQLite would silently change (NaN becomes NULL, a long decimal is rounded) is refused.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
 from sqlflow.sdk import StepError, TableSchema, normal_type
@@ -16,7 +17,9 @@ from .kinds import Affinity
 if TYPE_CHECKING:
     import pyarrow as pa
 
+Storage = Literal["whole", "number", "moment", "text", "blob"]
 _EXACT_DIGITS = 15
+_INT64 = 2**63
 _FIRST_DAY, _LAST_DAY = -719162, 2932896  # 0001-01-01 and 9999-12-31 as days since 1970
 _PER_DAY = {"s": 86_400, "ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}
 _UNKEPT = frozenset({"BIT", "TIME WITH TIME ZONE", "INTERVAL"})
@@ -28,7 +31,7 @@ class Stored:
 
     name: str
     declared: str
-    storage: Literal["whole", "number", "moment", "text", "blob"]
+    storage: Storage
     convert: Callable[[pa.Array], list[Any]]
 
     def kept_by(self, affinity: Affinity) -> bool:
@@ -64,15 +67,12 @@ def _stored(field: pa.Field, sql_type: str) -> Stored:
     if pt.is_boolean(kind):
         return Stored(name, "BOOLEAN", "whole", lambda a: _cast(a, "int8"))
     if pt.is_integer(kind):
-        if kind == "uint64":
-            return Stored(name, "DECIMAL_TEXT(20,0)", "text", lambda a: _cast(a, "string"))
-        return Stored(name, "INTEGER", "whole", _plain)
+        return Stored(name, "INTEGER", "whole", _plain if kind != "uint64" else lambda a: _numbers(a, name))
     if pt.is_floating(kind):
         return Stored(name, "REAL", "number", lambda a: _reals(a, name))
     if pt.is_decimal(kind):
-        if kind.precision <= _EXACT_DIGITS:
-            return Stored(name, f"DECIMAL({kind.precision},{kind.scale})", "number", _short_decimals)
-        return Stored(name, f"DECIMAL_TEXT({kind.precision},{kind.scale})", "text", _long_decimals)
+        storage: Storage = "number" if kind.precision <= _EXACT_DIGITS else "whole"
+        return Stored(name, f"DECIMAL({kind.precision},{kind.scale})", storage, lambda a: _numbers(a, name))
     if pt.is_null(kind) or pt.is_string(kind) or pt.is_large_string(kind) or kind == "string_view":
         return Stored(name, "TEXT", "text", _plain)
     if pt.is_binary(kind) or pt.is_large_binary(kind):
@@ -111,14 +111,21 @@ def _reals(array: pa.Array, name: str) -> list[Any]:
     return _cast(array, "double")
 
 
-def _short_decimals(array: pa.Array) -> list[Any]:
-    """Up to 15 digits a double gives back exactly what was put in."""
-    values = _plain(array)
-    return [None if v is None else int(v) if v == v.to_integral_value() else float(v) for v in values]
+def _numbers(array: pa.Array, name: str) -> list[Any]:
+    """Write exact numbers as integers of 64 bits, or as doubles of up to 15 digits, which give back the same."""
+    return [None if v is None else _number(Decimal(v), name) for v in _plain(array)]
 
 
-def _long_decimals(array: pa.Array) -> list[Any]:
-    return [None if v is None else f"{v:f}" for v in _plain(array)]
+def _number(value: Decimal, name: str) -> float:
+    if value == value.to_integral_value() and -_INT64 <= value < _INT64:
+        return int(value)
+    if len(value.normalize().as_tuple().digits) <= _EXACT_DIGITS:
+        return float(value)
+    raise StepError(
+        f"column {name!r} holds {value:f}, and SQLite keeps no number of so many digits exactly",
+        hint=f"cast it in the SQL of the export: CAST({name} AS VARCHAR), or round it",
+        code="SF721",
+    )
 
 
 def _moments(array: pa.Array, name: str, per_day: int, suffix: str) -> list[Any]:

@@ -9,10 +9,10 @@ from decimal import Decimal
 from textwrap import dedent
 
 import pytest
+from sqlflow_sqlite.connector import SqliteConnector, SqliteFile, SqliteRead
 
 from sqlflow.pipeline import Pipeline
 from sqlflow.sdk import Bound, CursorRange, Delta, ReadRequest, StepError, TransientError
-from sqlflow_sqlite.connector import SqliteConnector, SqliteFile, SqliteRead
 
 
 def database(folder, script, name="shop.db"):
@@ -211,7 +211,7 @@ CURSORS = [
     ("bigint", ["9007199254740992", "9007199254740993", "9007199254740994"], Bound("9007199254740993", "BIGINT"), None),
     ("real", ["0.1", "0.2", "0.3", "null"], Bound("0.2", "DOUBLE"), Bound("0.3", "DOUBLE")),
     ("decimal(10,2)", ["0.1", "0.2", "0.3"], Bound("0.20", "DECIMAL(10,2)"), Bound("0.30", "DECIMAL(10,2)")),
-    ("decimal_text(20,2)", ["'9.00'", "'10.00'", "'11.00'"], Bound("10.00", "DECIMAL(20,2)"), None),
+    ("decimal(20,2)", ["9", "10", "'11.00'"], Bound("10.00", "DECIMAL(20,2)"), None),
     ("text", ["'a'", "'B'", "'é'", "'z'", "''"], Bound("a", "VARCHAR"), Bound("z")),
     ("text collate nocase", ["'a'", "'B'", "'Z'", "'z'"], Bound("a", "VARCHAR"), None),
     ("date", ["'2024-01-01'", "'2024-01-02'", "'2024-01-10'"], Bound("2024-01-02", "DATE"), Bound("2024-01-10")),
@@ -315,10 +315,10 @@ def test_missing_files_tables_and_what_is_no_database(tmp_path):
         rows(tmp_path, table="t")
     assert (caught.value.kind, caught.value.code) == ("not_found", "SF501")
     database(tmp_path, "create table orders (x integer);")
-    with pytest.raises(StepError, match="shop.db has no table ordres") as caught:
+    with pytest.raises(StepError, match=r"shop\.db has no table ordres") as caught:
         rows(tmp_path, table="ordres")
     assert (caught.value.kind, caught.value.hint) == ("not_found", "did you mean 'orders'?")
-    with pytest.raises(StepError, match="shop.db has no table ordres") as caught:
+    with pytest.raises(StepError, match=r"shop\.db has no table ordres") as caught:
         rows(tmp_path, query="select * from ordres")
     (tmp_path / "shop.db").write_text("This is a text that somebody saved under the wrong name, and a long one. " * 20)
     with pytest.raises(StepError, match="not an SQLite database") as caught:
