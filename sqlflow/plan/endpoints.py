@@ -203,11 +203,13 @@ def _inline(
 
 
 def remember_secrets(config: ConfigModel, scope: Scope) -> None:
-    """Make sure that the values of fields typed Secret are masked wherever they turn up."""
+    """Make sure that the values of fields typed Secret are masked wherever they turn up, in inner models too."""
     for name in type(config).model_fields:
         value = getattr(config, name)
         if hasattr(value, "get_secret_value"):
             scope.redactor.add(value.get_secret_value())
+        elif isinstance(value, ConfigModel):
+            remember_secrets(value, scope)
 
 
 def without(node: Mapping, keys: Collection[str]) -> Mapping:
