@@ -420,7 +420,7 @@ def test_wrong_options_are_found_before_anything_is_asked(tmp_path, server):
     """What does not go together is a problem of the document."""
     for config, source, told in [
         ("auth: {type: bearer}", "path: /x", "needs token"),
-        ("auth: {type: bearer, token: a, key: b}", "path: /x", "key has no effect"),
+        ("auth: {type: bearer, token: tttt, key: kkkk}", "path: /x", "key has no effect"),
         ("tries: 1", "body: {a: 1}", "a GET request has no body"),
         ("tries: 1", "pagination: {type: cursor}", "needs path"),
         ("tries: 1", "pagination: {type: page, path: x}", "path has no effect"),
