@@ -203,13 +203,22 @@ def _inline(
 
 
 def remember_secrets(config: ConfigModel, scope: Scope) -> None:
-    """Make sure that the values of fields typed Secret are masked wherever they turn up, in inner models too."""
+    """Make sure that the values of fields typed Secret are masked wherever they turn up, however deep they stand."""
     for name in type(config).model_fields:
-        value = getattr(config, name)
-        if hasattr(value, "get_secret_value"):
-            scope.redactor.add(value.get_secret_value())
-        elif isinstance(value, ConfigModel):
-            remember_secrets(value, scope)
+        _remember(getattr(config, name), scope)
+
+
+def _remember(value: Any, scope: Scope) -> None:
+    if hasattr(value, "get_secret_value"):
+        scope.redactor.add(value.get_secret_value())
+    elif isinstance(value, ConfigModel):
+        remember_secrets(value, scope)
+    elif isinstance(value, dict):
+        for inner in value.values():
+            _remember(inner, scope)
+    elif isinstance(value, (list, tuple)):
+        for inner in value:
+            _remember(inner, scope)
 
 
 def without(node: Mapping, keys: Collection[str]) -> Mapping:
