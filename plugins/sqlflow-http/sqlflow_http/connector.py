@@ -21,7 +21,8 @@ from sqlflow.sdk import (
     quote,
 )
 
-from .options import HttpConfig, HttpRead, objections
+from .objections import objections
+from .options import HttpConfig, HttpRead
 
 if TYPE_CHECKING:
     from .paging import Pages
@@ -42,9 +43,10 @@ class HttpConnector(Connector[HttpConfig]):
 
     def place(self, config: HttpConfig, options: Any) -> str:
         """Name the address."""
-        from .client import shown
+        from .paging import address
+        from .transport import shown
 
-        return shown(f"{config.base_url.rstrip('/')}/{options.path.lstrip('/')}")
+        return shown(address(config.base_url, options.path))
 
     def read(self, request: ReadRequest) -> Select:
         """Fetch every page, then say how the spooled records are read."""
@@ -54,7 +56,7 @@ class HttpConnector(Connector[HttpConfig]):
 
         if "duckdb" not in request.dialects:
             raise StepError("the connector http reads only into DuckDB engines", kind="internal")
-        pages = Pages(Client(request.config), request.options, request.delta.since)
+        pages = Pages(Client(request.config, request.stopped), request.options, request.delta.since)
         declared = {name: spec.type for name, spec in request.columns.items()}
         folder = Path(tempfile.mkdtemp(prefix="sqlflow-http-"))
         try:

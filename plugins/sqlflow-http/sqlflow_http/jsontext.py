@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+_WORD = 12
+"""Characters that a number, a word or an escape may have lost its end within."""
 _SPACE = re.compile(r"[ \t\r\n]*")
 
 
@@ -26,6 +28,15 @@ def parse(text: str) -> Any:
     if _skip(text, end) != len(text):
         raise json.JSONDecodeError("more text behind the end", text, end)
     return value
+
+
+def breaks_off(text: str, error: Exception) -> bool:
+    """Tell whether text that is not JSON is the beginning of some, by where `parse` gave up."""
+    text, at = text.strip(), getattr(error, "pos", 0)
+    if not text.startswith(("{", "[")):
+        return False
+    cut_word = text[-1] not in "]}" and at >= len(text) - _WORD
+    return at >= len(text) or "Unterminated" in str(error) or cut_word
 
 
 def members(text: str, start: int = 0) -> Iterator[tuple[str, Any, str, int]]:
@@ -72,6 +83,14 @@ def value_at(value: Any, path: str) -> tuple[bool, Any]:
             return False, None
         value = value[name]
     return True, value
+
+
+def kind(value: Any) -> str:
+    """Say what a value is, the way messages call it."""
+    if isinstance(value, bool):
+        return "true or false"
+    names = {dict: "an object", list: "a list", str: "text", int: "a number", float: "a number", type(None): "null"}
+    return names.get(type(value), "a value")
 
 
 def _skip(text: str, at: int) -> int:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any, Literal
 
 from pydantic import Field
 
-from sqlflow.sdk import ConfigModel, Duration, Objection, Secret
+from sqlflow.sdk import ConfigModel, Duration, Secret
 
 
 class Auth(ConfigModel):
@@ -45,8 +44,14 @@ class Auth(ConfigModel):
     client_secret: Secret | None = None
     """Secret of the client of `oauth2`."""
 
+    client_in: Literal["body", "header"] = "body"
+    """Where `oauth2` sends client and secret when it asks for a token."""
+
     scope: str | None = None
     """Scope that `oauth2` asks for."""
+
+    token_params: dict[str, str] = Field(default_factory=dict)
+    """More that `oauth2` sends when it asks for a token, such as `audience`."""
 
 
 NEEDS = {
@@ -56,7 +61,11 @@ NEEDS = {
     "api_key": ("key",),
     "oauth2": ("token_url", "client_id", "client_secret"),
 }
-_MAY = {**NEEDS, "api_key": ("key", "name", "send_in"), "oauth2": (*NEEDS["oauth2"], "scope")}
+MAY = {
+    **NEEDS,
+    "api_key": ("key", "name", "send_in"),
+    "oauth2": (*NEEDS["oauth2"], "client_in", "scope", "token_params"),
+}
 
 
 class Pagination(ConfigModel):
@@ -98,7 +107,13 @@ class HttpConfig(ConfigModel):
     """How requests say who asks."""
 
     headers: dict[str, str] = Field(default_factory=dict)
-    """Headers of every request."""
+    """Headers of every request, shown as they are."""
+
+    secret_headers: dict[str, Secret] = Field(default_factory=dict)
+    """Headers of every request that are never shown."""
+
+    secret_params: dict[str, Secret] = Field(default_factory=dict)
+    """Parameters of every query that are never shown."""
 
     rate_limit: float | None = Field(default=None, gt=0)
     """Requests a second at most."""
@@ -107,7 +122,7 @@ class HttpConfig(ConfigModel):
     """How long the server may be silent."""
 
     tries: int = Field(default=5, ge=1)
-    """How often a request is sent when the server is busy (429), fails (5xx) or breaks off."""
+    """How often a request is sent when the server is busy (429), fails (5xx), is silent or breaks off."""
 
     max_wait: Duration = timedelta(minutes=1)
     """Longest pause between two tries; a server that asks for more fails the step."""
@@ -134,11 +149,18 @@ class HttpRead(ConfigModel):
     pagination: Pagination | None = None
     """How the pages follow each other; one page when left out."""
 
+    parallel: int = Field(default=1, ge=1, le=32)
+    """Pages asked for at the same time, with pagination of type `page` or `offset`."""
+
     total: str | None = None
     """Where the response says how many records there are; anything else than that many is an error."""
 
+    total_header: str | None = None
+    """Header that says so, such as `X-Total-Count`."""
+
     since_param: str | None = None
-    """Parameter that carries the lowest value of the cursor that is wanted; it must mean at or after."""
+    """Parameter that carries the lowest value of the cursor that is wanted; it must mean at or after, and the API
+    decides whether records without a cursor come too."""
 
     since_format: Literal["iso", "date", "unix", "unix_ms"] = "iso"
     """How a time is written in `since_param`; numbers and text are sent as they are."""
@@ -148,41 +170,3 @@ class HttpRead(ConfigModel):
 
     max_pages: int = Field(default=10_000, ge=1)
     """More pages than this are an error."""
-
-
-def objections(config: HttpConfig, options: Any) -> Iterator[Objection]:
-    """Tell which options do not go together."""
-    if not config.base_url.startswith(("http://", "https://")):
-        yield Objection("base_url", "base_url is no web address", "write https://HOST/PATH")
-    if "@" in config.base_url.split("//", 1)[-1].split("/", 1)[0]:
-        yield Objection("base_url", "base_url holds a user or a password", "write auth: {type: basic, ...}")
-    auth = config.auth
-    for name in NEEDS[auth.type]:
-        if getattr(auth, name) is None:
-            yield Objection("auth", f"auth of type {auth.type} needs {name}", f"add {name}")
-    for name in sorted(auth.model_fields_set - {"type"} - set(_MAY[auth.type])):
-        yield Objection("auth", f"{name} has no effect in auth of type {auth.type}", "remove it")
-    if isinstance(options, HttpRead):
-        if options.body is not None and options.method == "GET":
-            yield Objection("body", "a GET request has no body", "write method: POST, or params")
-        if options.pagination is not None:
-            yield from _page_objections(options.pagination, options)
-
-
-def _page_objections(pages: Pagination, options: HttpRead) -> Iterator[Objection]:
-    kind = pages.type
-    if kind in ("cursor", "next_url") and pages.path is None:
-        yield Objection("pagination", f"pagination of type {kind} needs path", "say where the response holds it")
-    if (pages.size is None) != (pages.size_param is None):
-        yield Objection("pagination", "size and size_param go together", "write both, or neither")
-    effective = {
-        "page": {"param", "start", "end_status"},
-        "offset": {"param", "start", "end_status"},
-        "cursor": {"param", "path", "may_be_absent"},
-        "link": set(),
-        "next_url": {"path", "may_be_absent"},
-    }[kind] | {"type", "size", "size_param"}
-    for name in sorted(pages.model_fields_set - effective):
-        yield Objection("pagination", f"{name} has no effect in pagination of type {kind}", "remove it")
-    if kind in ("link", "next_url") and options.method == "POST":
-        yield Objection("pagination", f"pagination of type {kind} needs GET", "write method: GET")

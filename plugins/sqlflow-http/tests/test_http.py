@@ -139,7 +139,7 @@ BROKEN = {
     "an object without records": ("flatten: false", {"data": ROWS}, "no list of records; it holds: data"),
     "no objects": ("flatten: false", [1, 2], "page 1, record 1 is no object"),
     "a page for people": ("flatten: true", (200, {"Content-Type": "text/html"}, HTML), "text/html that is not JSON"),
-    "an empty body": ("flatten: false", (200, {}, b""), "sends JSON that breaks off"),
+    "an empty body": ("flatten: false", (200, {}, b""), "sends an empty body"),
     "NaN": ("flatten: false", b'[{"a": NaN}]', "NaN is not JSON"),
     "a field twice": ("flatten: false", b'[{"a": 1, "a": 2}]', "the field 'a' twice"),
     "names that differ in case": ("flatten: false", b'[{"a": 1, "A": 2}]', "differ in case only"),
