@@ -19,6 +19,10 @@ class Handler(BaseHTTPRequestHandler):
         query = {key: values[-1] for key, values in parse_qs(parts.query, keep_blank_values=True).items()}
         self.server.asked.append((parts.path, query, dict(self.headers), body))
         answer = self.server.answer(parts.path, query, dict(self.headers), body)
+        if callable(answer):  # it writes to the socket by itself
+            self.close_connection = True
+            answer(self)
+            return
         status, headers, content = answer if isinstance(answer, tuple) else (200, {}, answer)
         raw = content if isinstance(content, bytes) else json.dumps(content).encode()
         headers = {"Content-Type": "application/json", "Content-Length": str(len(raw)), **headers}
