@@ -157,7 +157,7 @@ class Client:
         told = f"{what} {self.redactor.text(broken.told)}"
         if tried >= self.config.tries:
             tries = f"{tried} tries" if tried > 1 else "1 try"
-            raise TransientError(f"{told} ({tries})", hint="give the step retry, or raise tries", code="SF715")
+            raise TransientError(f"{told} ({tries})", hint=broken.hint, code="SF715")
         if pause > longest:
             hint = "run again later, or raise max_wait"
             raise TransientError(f"{told}, and asks to wait {pause:.0f} s", hint=hint, code="SF715")
@@ -178,8 +178,11 @@ class Client:
                 raise Broken("sends an empty body") from None
             if jsontext.breaks_off(text, error):
                 raise Broken("sends JSON that breaks off") from None
-            start = self.redactor.text(text)[:_SHOWN].strip()
-            told = f"{what} answers {reply.status} with {kind} that is not JSON ({error}): {start!r}"
+            if isinstance(error, RecursionError):
+                raise StepError(f"{what} sends JSON that is nested too deeply", code="SF511") from None
+            start = " ".join(self.redactor.text(text).split())[:_SHOWN]
+            why = f" ({error})" if text.lstrip().startswith(("{", "[")) else ""
+            told = f"{what} answers {reply.status} with {kind} that is not JSON{why}: {start!r}"
             hint = "check the address; a page for people is no answer of an API"
             raise StepError(self.redactor.text(told), hint=hint, code="SF511") from None
         return Answer(reply.url, reply.status, text, value, reply.headers)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -26,7 +25,6 @@ from .options import HttpConfig, HttpRead
 
 if TYPE_CHECKING:
     from .paging import Pages
-    from .shape import Shape
 
 
 class HttpConnector(Connector[HttpConfig]):
@@ -53,24 +51,33 @@ class HttpConnector(Connector[HttpConfig]):
         from .client import Client
         from .paging import Pages
         from .shape import Shape
+        from .spool import Spool
 
         if "duckdb" not in request.dialects:
             raise StepError("the connector http reads only into DuckDB engines", kind="internal")
+        if request.options.since_param is not None and request.delta.since is None:
+            told = f"since_param {request.options.since_param!r} has no effect: the step has no cursor"
+            raise StepError(told, hint="write cursor: COLUMN at the step, or remove since_param", code="SF511")
         pages = Pages(Client(request.config, request.stopped), request.options, request.delta.since)
         declared = {name: spec.type for name, spec in request.columns.items()}
         folder = Path(tempfile.mkdtemp(prefix="sqlflow-http-"))
         try:
-            shape = Shape()
-            file = folder / "records.ndjson"
-            longest = spool(pages, file, shape, flatten=request.options.flatten)
+            shape, spool = Shape(), Spool(folder / "records.ndjson", pages.what)
+            spool.fill(pages, shape, flatten=request.options.flatten)
             if not shape.kinds:
-                sql = _nothing({**request.delta.types, **declared}, pages.what)
-            else:
-                sql = shape.select(str(file), shape.types(declared, request.delta.types), longest)
+                sql = _nothing({**request.delta.types, **declared}, pages)
+                return Select("duckdb", sql, cleanup=lambda: shutil.rmtree(folder, ignore_errors=True))
+            types = shape.types(declared, request.delta.types)
+            sql = shape.select(str(spool.file), types, spool.longest)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
-        return Select("duckdb", sql, cleanup=lambda: shutil.rmtree(folder, ignore_errors=True))
+        return Select(
+            "duckdb",
+            sql,
+            explain=lambda text: spool.complaint(text, types),
+            cleanup=lambda: shutil.rmtree(folder, ignore_errors=True),
+        )
 
     def test(self, config: HttpConfig, folder: Path) -> ConnectionReport:
         """Ask for the base address; an answer of any kind but a refusal will do."""
@@ -87,43 +94,7 @@ class HttpConnector(Connector[HttpConfig]):
         return ConnectionReport(ok=True, message="answers")
 
 
-def spool(pages: Pages, file: Path, shape: Shape, *, flatten: bool) -> int:
-    """Write every record as a line: its fields, each as the JSON text it came as. Returns the longest line's bytes.
-
-    Raises:
-        StepError: a record is no object, or has a field twice.
-
-    """
-    longest = 0
-    with file.open("w", encoding="ascii") as out:
-        for number, records in pages:
-            for position, (value, text) in enumerate(records, 1):
-                where = f"{pages.what}, page {number}, record {position}"
-                if not isinstance(value, dict):
-                    raise StepError(f"{where} is no object", hint="check records", code="SF511")
-                line: dict[str, str | None] = {}
-                for name, inner, raw in _fields(text, flatten=flatten):
-                    if name in line:
-                        raise StepError(f"{where} has the field {name!r} twice", code="SF511")
-                    shape.see(name, inner, raw, where)
-                    line[name] = None if inner is None else raw
-                written = json.dumps(line)
-                longest = max(longest, len(written))
-                out.write(written + "\n")
-    return longest
-
-
-def _fields(text: str, *, flatten: bool, prefix: str = "") -> Iterator[tuple[str, Any, str]]:
-    from .jsontext import members
-
-    for key, inner, raw, _ in members(text):
-        if flatten and isinstance(inner, dict) and inner:
-            yield from _fields(raw, flatten=True, prefix=f"{prefix}{key}__")
-        else:
-            yield prefix + key, inner, raw
-
-
-def _nothing(types: dict[str, str], what: str) -> str:
+def _nothing(types: dict[str, str], pages: Pages) -> str:
     """Write the SELECT of no rows, with the columns that are known.
 
     Raises:
@@ -133,7 +104,7 @@ def _nothing(types: dict[str, str], what: str) -> str:
     known = {name: kind or "JSON" for name, kind in types.items()}
     if not known:
         raise StepError(
-            f"{what} gives no records, so its columns are not known",
+            f"{pages.what} gives {'no fields' if pages.count else 'no records'}, so its columns are not known",
             hint="declare them under columns, or run again when there are some",
             code="SF511",
         )

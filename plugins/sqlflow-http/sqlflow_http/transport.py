@@ -45,10 +45,13 @@ class Reply:
 class Broken(Exception):
     """The request may be sent again; `pause` is what the server asked for, in seconds."""
 
-    def __init__(self, told: str, pause: float | None = None) -> None:
+    def __init__(
+        self, told: str, pause: float | None = None, hint: str = "give the step retry, or raise tries"
+    ) -> None:
         super().__init__(told)
         self.told = told
         self.pause = pause
+        self.hint = hint
 
 
 class Refused(Exception):
@@ -168,10 +171,17 @@ class Transport:
             return Broken(f"was silent for {self.silence:g} s")
         if isinstance(reason, http.client.IncompleteRead):
             return Broken(f"breaks off after {len(reason.partial)} bytes")
-        if isinstance(reason, http.client.BadStatusLine) and not isinstance(reason, http.client.RemoteDisconnected):
+        if isinstance(reason, http.client.RemoteDisconnected):
+            return Broken("hangs up without an answer")
+        if isinstance(reason, http.client.BadStatusLine):
             return Broken("answers with something that is not HTTP")
+        if isinstance(reason, ssl.SSLError):
+            told = f"cannot be reached over https: {(reason.reason or 'SSL').lower().replace('_', ' ')}"
+            return Broken(told, hint="check base_url; the server may speak http")
         said = reason.strerror if isinstance(reason, OSError) and reason.strerror else type(reason).__name__
-        return Broken(f"cannot be reached: {said}")
+        if isinstance(reason, ConnectionError) and not isinstance(reason, ConnectionRefusedError):
+            return Broken(f"breaks off: {said}")
+        return Broken(f"cannot be reached: {said}", hint="check base_url, or give the step retry")
 
 
 def _plain(raw: bytes, headers: Message, what: str, *, whole: bool = True) -> bytes:

@@ -100,7 +100,7 @@ BROKEN = {
     "no total": ("records: data, total: total", {"data": ROWS}, "no number at 'total'"),
     "records elsewhere": ("records: items", {"data": ROWS}, "no list at 'items'; it holds: data"),
     "an object without records": ("flatten: false", {"data": ROWS}, "no list of records; it holds: data"),
-    "no objects": ("flatten: false", [1, 2], "page 1, record 1 is no object"),
+    "no objects": ("flatten: false", [1, 2], "page 1, record 1 is a number, not an object"),
     "a page for people": ("flatten: true", (200, {"Content-Type": "text/html"}, HTML), "text/html that is not JSON"),
     "an empty body": ("flatten: false", (200, {}, b""), "sends an empty body"),
     "NaN": ("flatten: false", b'[{"a": NaN}]', "NaN is not JSON"),

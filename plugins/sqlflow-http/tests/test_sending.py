@@ -101,8 +101,8 @@ def written(*parts, pause=0.0, reset=False):
 
 PACKED = gzip.compress(WHOLE)
 FAULTS = {
-    "hangs up at once": (written(), "cannot be reached: RemoteDisconnected"),
-    "resets": (written(HEAD, b"Content-Length: 999\r\n\r\n", WHOLE[:50], reset=True), "cannot be reached"),
+    "hangs up at once": (written(), "hangs up without an answer"),
+    "resets": (written(HEAD, b"Content-Length: 999\r\n\r\n", WHOLE[:50], reset=True), "breaks off"),
     "a body of unknown length that ends early": (written(HEAD, b"\r\n", WHOLE[:50]), "breaks off"),
     "such a body that ends within a number": (written(HEAD, b"\r\n", b'[{"id": 1}, {"id": 1.'), "breaks off"),
     "such a body that ends within a word": (written(HEAD, b"\r\n", b'[{"id": 1}, {"id": tr'), "breaks off"),
