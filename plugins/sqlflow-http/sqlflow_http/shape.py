@@ -58,15 +58,15 @@ class Shape:
             StepError: a column declared as whole numbers has a fraction.
 
         """
-        pinned = {fold(n): normal_type(t) for n, t in declared.items()}
+        pinned = {fold(n): t for n, t in declared.items()}
         before = {fold(n): normal_type(t) for n, t in known.items() if t}
         found: dict[str, str] = {}
         for name, kinds in self.kinds.items():
             own = _joined(kinds)
             want = pinned.get(fold(name))
-            if want in _INTEGERS and name in self.fractions:
+            if want and normal_type(want) in _INTEGERS and name in self.fractions:
                 raise StepError(
-                    f"column {name!r} is declared {want} but holds {self.fractions[name]}",
+                    f"column {name!r} is declared {normal_type(want)} but holds {self.fractions[name]}",
                     hint=f"write columns: {{{name}: double}}, or a decimal",
                     code="SF710",
                 )
@@ -85,6 +85,8 @@ class Shape:
         raw, kind = quote(name), normal_type(wanted)
         if kind == "JSON":
             return f"CAST({raw} AS JSON)"
+        if self.kinds[name] == {"JSON"} and kind != "VARCHAR":
+            return f"CAST(CAST({raw} AS JSON) AS {wanted})"
         text = raw
         if self.kinds[name] & {"VARCHAR", "DATE", "TIMESTAMP", TIMESTAMPTZ}:
             text = f"CASE WHEN {raw}[1] = '\"' THEN json_extract_string({raw}, '$') ELSE {raw} END"

@@ -17,6 +17,7 @@ from .paging import Pages
 from .shape import Shape
 
 _INTERNAL = re.compile(r" to (U?INT(?:8|16|32|64|128)|FLOAT|DOUBLE|BOOL)\b")
+_KEY = re.compile(r"has unknown key \S+|does not have key \S+")
 _NAMES = {
     "INT8": "TINYINT",
     "INT16": "SMALLINT",
@@ -70,17 +71,19 @@ class Spool:
         casts = {
             name: normal_type(kind) for name, kind in types.items() if normal_type(kind) not in ("VARCHAR", "JSON")
         }
+        key = _KEY.search(text)
+        why = f", which {key[0]}" if key else ""
         suspects = {name: kind for name, kind in casts.items() if wanted in (None, kind)}
         with self.file.open(encoding="ascii") as lines:
             for at, line in enumerate(lines):
                 for name, raw in json.loads(line).items():
                     if raw is None or name not in suspects:
                         continue
-                    value = json.loads(raw) if raw.startswith('"') else raw
-                    if f"'{value}'" in text or f'"{value}"' in text:
+                    if _told(raw, text):
+                        loose = "json" if raw.startswith(("{", "[")) else "varchar"
                         return StepError(
-                            f"column {name!r} is to be {suspects[name]} but holds {raw[:100]} ({self._where(at)})",
-                            hint=f"write columns: {{{name}: varchar}}, and cast it in a transform",
+                            f"column {name!r} is to be {suspects[name]} but holds {raw[:100]}{why} ({self._where(at)})",
+                            hint=f"write columns: {{{name}: {loose}}}, and cast it in a transform",
                             code="SF710",
                         )
         return None
@@ -88,6 +91,14 @@ class Spool:
     def _where(self, line: int) -> str:
         page = bisect.bisect_right(self._starts, line) - 1
         return f"{self.what}, page {self._pages[page]}, record {line - self._starts[page] + 1}"
+
+
+def _told(raw: str, text: str) -> bool:
+    """Tell whether an error quotes this value."""
+    if raw.startswith(("{", "[")):
+        return json.dumps(json.loads(raw), separators=(",", ":"), ensure_ascii=False) in text
+    value = json.loads(raw) if raw.startswith('"') else raw
+    return f"'{value}'" in text or f'"{value}"' in text
 
 
 def _line(value: Any, text: str, where: str, shape: Shape, *, flatten: bool) -> dict[str, str | None]:

@@ -61,6 +61,15 @@ def test_wrong_options_are_found_before_anything_is_asked(tmp_path, server):
         ("tries: 1", "pagination: {type: page, path: x}", "path has no effect"),
         ("tries: 1", "pagination: {type: page, size: 3}", "size and size_param go together"),
         ("tries: 0", "path: /x", "tries"),
+        ("tries: 1", "parallel: 2", "parallel has no effect without pagination"),
+        ("tries: 1", "parallel: 2, pagination: {type: link}", "parallel has no effect"),
+        ("tries: 1", "parallel: 2, pagination: {type: offset}", "need to know the size"),
+        ("tries: 1", "params: {page: 1}, pagination: {type: page}", "page is set by pagination"),
+        ("tries: 1", "params: {api_key: x}", "api_key is a secret"),
+        ("headers: {Authorization: x}", "path: /x", "Authorization is a secret"),
+        ("tries: 1", "path: 'https://x/y'", "is a whole address"),
+        ("tries: 1", "since_format: date", "no effect without since_param"),
+        ("tries: 1", "total: a, total_header: b", "say the same"),
     ]:
         file = tmp_path / "spec.yaml"
         file.write_text(
@@ -167,3 +176,10 @@ def test_the_command_line_lists_and_tests_connections(tmp_path, server):
     code, out, err = sqlflow(tmp_path, "connector", "test", "api", "--spec", spec)
     assert code == 1
     assert "cannot be reached" in out
+
+
+def test_a_since_param_without_a_cursor_is_an_error(load, server):
+    """An option without effect does not pass; nothing is asked."""
+    error, _ = load(server, "path: /i, since_param: since")
+    assert "has no effect: the step has no cursor" in error["message"]
+    assert server.asked == []

@@ -4,6 +4,8 @@
 from datetime import date, datetime
 from decimal import Decimal
 
+import pytest
+
 VALUES = b"""[
   {"id": 1, "big": 9223372036854775807, "huge": 18446744073709551616, "r": 1, "yes": true, "s": "", "day": "2024-02-29",
    "at": "2024-01-01T10:00:00", "zoned": "2024-01-01T10:00:00+02:00", "amount": 12345678901234567890.12, "none": null,
@@ -79,3 +81,55 @@ def test_no_records_and_no_columns_is_an_error(load, server):
     error, rows = load(server, more="columns: {id: bigint, s: varchar}")
     assert error is None, error
     assert [str(t) for t in rows.schema.types] == ["int64", "string"]
+
+
+def test_nested_values_may_be_declared(load, server):
+    """Objects and lists become structs and lists where the document says so."""
+    server.answer = lambda *_: [{"id": 1, "o": {"xY": 1, "s": "é"}, "l": ["a", None]}, {"id": 2, "o": None, "l": []}]
+    error, rows = load(server, more="columns: {o: 'struct(xY int, s varchar)', l: 'varchar[]'}")
+    assert error is None, error
+    assert rows.select(["o", "l"]).to_pylist() == [{"o": {"xY": 1, "s": "é"}, "l": ["a", None]}, {"o": None, "l": []}]
+
+
+@pytest.mark.parametrize(
+    ("columns", "told"),
+    [
+        ("s: bigint", "column 's' is to be BIGINT but holds \"7x\""),
+        ("d: date", "column 'd' is to be DATE but holds \"2024-02-30\""),
+        ("o: 'struct(y int)'", 'holds {"x": 1}, which has unknown key "x"'),
+        ("n: tinyint", "column 'n' is to be TINYINT but holds 300"),
+    ],
+)
+def test_a_value_that_does_not_fit_is_told_with_its_place(load, server, columns, told):
+    """The error names column, value, page and record; the SQL behind it is not shown."""
+    good = {"s": "7", "d": "2024-01-01", "o": None, "n": 1, "big": 300}
+    bad = {"s": "7x", "d": "2024-02-30", "o": {"x": 1}, "n": 300}
+    server.answer = lambda path, query, headers, body: [[good], [good | {"n": 2}, bad], []][int(query["page"]) - 1]
+    error, _ = load(server, "path: /items, pagination: {type: page}", more=f"columns: {{{columns}, big: bigint}}")
+    assert (error["code"], told in error["message"]) == ("SF710", True), error
+    assert f"(GET {server.url}/items, page 2, record 2)" in error["message"]
+    assert "SELECT" not in error["message"]
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (b'[{"a": "x"}, {"a": "cut \\ud83d"}]', "record 2: the field 'a' holds \\ud83d, half of a character"),
+        (b'[{"a": {"b": ["\\udc00"]}}]', "record 1: the field 'a' holds \\udc00"),
+        (b'[{"": 1}]', "record 1 has a field without a name"),
+        (b"[{}, {}]", "gives no fields"),
+        (b'[{"a": ' + b"[" * 5000 + b"]" * 5000 + b"}]", "nested too deeply"),
+    ],
+)
+def test_what_no_table_can_hold_is_told(load, server, body, told):
+    """JSON allows more than a table does."""
+    server.answer = lambda *_: body
+    assert told in load(server)[0]["message"]
+
+
+def test_nul_and_emoji_are_text(load, server):
+    """Escapes of any character are read."""
+    server.answer = lambda *_: b'[{"a": "x\\u0000y"}, {"a": "\\ud83d\\ude00"}]'
+    error, rows = load(server)
+    assert error is None, error
+    assert rows.column("a").to_pylist() == ["x\0y", "😀"]
