@@ -80,6 +80,8 @@ class SqliteConnector(Connector[SqliteFile]):
                 yield Objection("select", "select has no effect on a query", "name the columns in the query")
         if options.table is not None and (told := _unlike_a_table(options.table)):
             yield Objection("table", told, "write table: orders, or table: '\"my orders\"'")
+        elif isinstance(options, SqliteWrite) and (told := _kept_for_others(options.table)):
+            yield Objection("table", told, "choose another name")
 
     def place(self, config: SqliteFile, options: Any) -> str:
         """Name the file and the table."""
@@ -114,6 +116,13 @@ class SqliteConnector(Connector[SqliteFile]):
             return ConnectionReport(ok=True, message="can be read", facts=facts)
         finally:
             db.close()
+
+
+def _kept_for_others(name: str) -> str | None:
+    bare = split_name(name)[-1].lower()
+    if bare.startswith("sqlite_"):
+        return f"names such as {name!r} belong to SQLite itself"
+    return f"{name!r} keeps the tokens of appends" if bare == "_sqlflow_commits" else None
 
 
 def _unlike_a_table(name: str) -> str | None:

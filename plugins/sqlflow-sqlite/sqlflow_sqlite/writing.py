@@ -243,6 +243,21 @@ def _fitting(db: sqlite3.Connection, target: Target, columns: list[Stored]) -> N
                 hint="cast it in the SQL of the export, or declare the column of the table otherwise",
                 code="SF721",
             )
+        if affinity(declared[n]) in ("INTEGER", "REAL"):
+            _numbers_only(db, target, columns[n].name, declared[n], n)
+
+
+def _numbers_only(db: sqlite3.Connection, target: Target, name: str, declared: str, n: int) -> None:
+    """Refuse text in a column of numbers: SQLite would keep it, and whoever reads the column would stumble."""
+    strange = db.execute(
+        f"SELECT c{n} FROM temp.sqlflow_probe WHERE typeof(c{n}) NOT IN ('integer', 'real', 'null') LIMIT 1"
+    ).fetchone()
+    if strange:
+        raise StepError(
+            f"{target.where}: column {name!r} of {target.name} is declared {declared} and would hold {strange[0]!r}",
+            hint="cast it in the SQL of the export, or declare the column of the table otherwise",
+            code="SF721",
+        )
 
 
 def _known(db: sqlite3.Connection, token: str, table: str) -> bool:
