@@ -8,7 +8,6 @@ from types import UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
-from pydantic_core import to_jsonable_python
 
 from sqlflow.errors import SQLFlowError
 from sqlflow.pipeline import installed
@@ -93,7 +92,7 @@ def _default(value: Any) -> str:
     if isinstance(value, timedelta):
         return f"default {format_duration(value)}"
     plain = isinstance(value, (str, int, float)) and value != ""
-    return f"default {to_jsonable_python(value)!r}" if plain else "optional"
+    return f"default {value!r}" if plain else "optional"
 
 
 def _inner(annotation: Any) -> type[ConfigModel] | None:

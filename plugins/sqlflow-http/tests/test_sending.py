@@ -175,13 +175,13 @@ def test_a_step_that_is_out_of_time_stops_waiting(load, server, waits):
     def answer(*_):
         if waits == "between tries":
             return 503, {"Retry-After": "30"}, {}
-        time.sleep(3)
+        time.sleep(20)
         return ROWS
 
     server.answer = answer
     before = time.monotonic()
     error, _ = load(server, config="tries: 9", more="timeout: 300ms")
-    assert time.monotonic() - before < 2
+    assert time.monotonic() - before < 10
     assert error["code"] == "SF704"
 
 
@@ -200,7 +200,7 @@ def test_ctrl_c_stops_a_run_that_waits(tmp_path, server):
         time.sleep(0.05)
     running.send_signal(signal.SIGINT)
     before = time.monotonic()
-    out, err = running.communicate(timeout=10)
-    assert time.monotonic() - before < 3
+    out, err = running.communicate(timeout=25)
+    assert time.monotonic() - before < 15
     assert running.returncode == 130, (out, err)
     assert "Traceback" not in err
