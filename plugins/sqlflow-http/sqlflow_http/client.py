@@ -59,8 +59,9 @@ class Client:
         self._transport = Transport(self.config.request_timeout.total_seconds())
 
     def close(self) -> None:
-        """Let requests that still wait for their turn give up."""
+        """Let requests that still wait for their turn give up, and hold on to nothing of the run."""
         self._closed.set()
+        self.stopped = _never
 
     def begin(
         self, url: str, *, method: str = "GET", body: Any = None, end_status: int | None = None
