@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+from types import UnionType
+from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
 from sqlflow.errors import SQLFlowError
 from sqlflow.pipeline import installed
 from sqlflow.problem import did_you_mean
-from sqlflow.sdk import field_docs
+from sqlflow.sdk import ConfigModel, field_docs, format_duration
 
 if TYPE_CHECKING:
     from sqlflow.registry import Catalog
@@ -73,19 +75,31 @@ def _describe(kind: str, item: Any, distribution: str) -> str:
     return "\n".join(lines)
 
 
-def _fields(model: type[BaseModel]) -> list[str]:
+def _fields(model: type[BaseModel], indent: str = "    ") -> list[str]:
     docs = field_docs(model)
-    properties = model.model_json_schema().get("properties", {})
     width = max(len(name) for name in model.model_fields)
     lines = []
     for name, field in model.model_fields.items():
-        default = properties.get(name, {}).get("default")
-        told = (
-            "required"
-            if field.is_required()
-            else f"default {default!r}"
-            if default not in (None, [], {})
-            else "optional"
-        )
-        lines.append(f"    {name.ljust(width)}  {docs.get(name, '')} ({told})")
+        told = "required" if field.is_required() else _default(field.default)
+        lines.append(f"{indent}{name.ljust(width)}  {' '.join(docs.get(name, '').split())} ({told})")
+        inner = _inner(field.annotation)
+        if inner is not None:
+            lines += _fields(inner, indent + "  ")
     return lines
+
+
+def _default(value: Any) -> str:
+    if isinstance(value, timedelta):
+        return f"default {format_duration(value)}"
+    plain = isinstance(value, (str, int, float)) and value != ""
+    return f"default {value!r}" if plain else "optional"
+
+
+def _inner(annotation: Any) -> type[ConfigModel] | None:
+    """Return the model whose keys stand under a field, if there is one."""
+    if isinstance(annotation, type) and issubclass(annotation, ConfigModel):
+        return annotation
+    if get_origin(annotation) in (Union, UnionType, Annotated):
+        found = [inner for part in get_args(annotation) if (inner := _inner(part)) is not None]
+        return found[0] if found else None
+    return None

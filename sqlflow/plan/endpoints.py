@@ -60,6 +60,13 @@ class Connections:
             self._bound[name] = self._bind(name, self.declared[name])
         return self._bound[name]
 
+    def kind(self, name: str) -> Connector[Any] | None:
+        """Return the connector of a declared connection, whether its settings hold or not; notes nothing."""
+        declared = self.declared[name]
+        node = declared.node.values.get("connector") if isinstance(declared.node, Mapping) else None
+        scratch = Diagnosis(declared.diagnosis.source)
+        return find_connector(self.catalog, node, scratch) if node is not None else None
+
     def check_all(self) -> None:
         """Look at every connection, used or not."""
         for name in self.declared:
@@ -175,7 +182,9 @@ def _incremental(
     return None, rest
 
 
-def _named(node: Node, connections: Connections, diagnosis: Diagnosis) -> tuple[Connector[Any], ConfigModel] | None:
+def _named(
+    node: Node, connections: Connections, diagnosis: Diagnosis
+) -> tuple[Connector[Any], ConfigModel | None] | None:
     name = node.value if isinstance(node, Scalar) else None
     if not isinstance(name, str) or name not in connections.declared:
         diagnosis.add(
@@ -185,7 +194,10 @@ def _named(node: Node, connections: Connections, diagnosis: Diagnosis) -> tuple[
             did_you_mean(str(name), connections.declared, noun="connection"),
         )
         return None
-    return connections.get(name)
+    bound = connections.get(name)
+    if bound is None and (connector := connections.kind(name)) is not None:
+        return connector, None  # so that the keys of the step are looked at all the same
+    return bound
 
 
 def _inline(
@@ -203,11 +215,22 @@ def _inline(
 
 
 def remember_secrets(config: ConfigModel, scope: Scope) -> None:
-    """Make sure that the values of fields typed Secret are masked wherever they turn up."""
+    """Make sure that the values of fields typed Secret are masked wherever they turn up, however deep they stand."""
     for name in type(config).model_fields:
-        value = getattr(config, name)
-        if hasattr(value, "get_secret_value"):
-            scope.redactor.add(value.get_secret_value())
+        _remember(getattr(config, name), scope)
+
+
+def _remember(value: Any, scope: Scope) -> None:
+    if hasattr(value, "get_secret_value"):
+        scope.redactor.add(value.get_secret_value())
+    elif isinstance(value, ConfigModel):
+        remember_secrets(value, scope)
+    elif isinstance(value, dict):
+        for inner in value.values():
+            _remember(inner, scope)
+    elif isinstance(value, (list, tuple)):
+        for inner in value:
+            _remember(inner, scope)
 
 
 def without(node: Mapping, keys: Collection[str]) -> Mapping:

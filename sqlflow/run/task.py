@@ -151,11 +151,14 @@ class Task:
             token = Token(self.plan.run_id, self.step.id, self.record.attempts, self.plan.pipeline, fingerprint=parts)
             memory = StepMemory(lambda: session.state(self.plan.pipeline, self.step.id))
             context = StepContext(
-                session, token, self.plan.folder, self.plan.started_at, self._warn, memory, self.step.window
+                session, token, self.plan.folder, self.plan.started_at, self._warn, memory, self.step.window, self._over
             )
             result = self.step.step_type.execute(self.step.given, context)
             self._hold_to_plan(session, result)
             return result
+
+    def _over(self) -> bool:
+        return self.timed_out or self.stop.is_set()
 
     @contextlib.contextmanager
     def _working(self) -> Iterator[Session]:

@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 Mode = Literal["replace", "append", "merge", "delete_insert", "scd2"]
 
 
+def never() -> bool:
+    """Tell that nothing stops what runs."""
+    return False
+
+
 class NoOptions(ConfigModel):
     """The model of a connector that has nothing to configure in this place."""
 
@@ -75,6 +80,8 @@ class ReadRequest:
     """Which rows and files are wanted, and what is known of the columns' types."""
     keep_rejects: bool = False
     """Whether rows that cannot be read are left out and told by `Select.rejects`, in the place of an error."""
+    stopped: Callable[[], bool] = never
+    """Whether the run was stopped or the step is out of time; who waits long looks often, and raises RunInterrupted."""
 
 
 @dataclass(frozen=True)
@@ -145,6 +152,8 @@ class Connector(ABC, Generic[C]):
     WriteOptions: ClassVar[type[ConfigModel] | None] = None
     """None: it cannot write."""
     write_modes: ClassVar[frozenset[str]] = frozenset({"replace"})
+    keeps_tokens: ClassVar[bool] = False
+    """Whether it recognises a write by its token, less the attempt, so that repeating a plain append is safe."""
     lists_files: ClassVar[bool] = False
     """Whether `versions` lists files."""
     keeps_rejects: ClassVar[bool] = False

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from .connector import never
 from .engine import Session, Token
 from .state import StepMemory
 
@@ -43,6 +44,8 @@ class StepContext:
     warn: Callable[[str], None]
     state: StepMemory
     window: Window = ALWAYS
+    stopped: Callable[[], bool] = never
+    """Whether the run was stopped or the step is out of time."""
 
     def memory(self, target: str) -> StepMemory:
         """Return what the step remembers of a table; nothing when that is gone, whatever the state says."""

@@ -34,6 +34,10 @@ from .exact import exact_cast, exactly
 from .faults import translated
 from .warehouse import STAGE_PREFIX, beside, quoted
 
+_CAST = re.compile(
+    r"Could not convert string (?P<value>'.*') to \S+ when casting from source column (?P<column>[^\n]+)"
+)
+
 
 def stage(db: Connection, source: Select | ArrowStream, batch: Batch) -> Staged:
     """Stage a batch, cast to the declared columns."""
@@ -110,13 +114,26 @@ def _from_arrow(db: Connection, source: ArrowStream, batch: Batch) -> Staged:
             sql = _within(sql, db.schema_of(f"({sql})"), batch)
         staged = _make_table(db, f"({sql})", {}, batch)
         return replace(staged, schema=db.schema_of(staged.relation))
-    except StepError:
+    except StepError as error:
         if raised:  # on its way through DuckDB an error of the connector becomes text; this is the error itself
             raise raised[0] from None
-        raise
+        raise _of_column(error, batch) from error
     finally:
         db.raw.unregister(name)
         reader.close()
+
+
+def _of_column(error: StepError, batch: Batch) -> StepError:
+    """Say of a failed cast to a declared type which column it is about; the SQL was written here, not by the user."""
+    found = _CAST.match(error.message)
+    spec = {fold(name): spec for name, spec in batch.columns.items()}.get(fold(found["column"])) if found else None
+    if found is None or spec is None:
+        return error
+    return StepError(
+        f"column {found['column']!r} is declared {spec.type} under columns but holds {found['value']}",
+        hint=f"mend the value, or take it as text: columns: {{{found['column']}: varchar}}",
+        code="SF710",
+    )
 
 
 def _remembering(reader: Any, raised: list[SQLFlowError]) -> Any:

@@ -89,8 +89,11 @@ class LoadStep(TableStep):
         dialects = frozenset({context.session.dialect})
         config: LoadConfig = given.config
         keep = config.on_bad_row == "quarantine"
-        request = ReadRequest(source.config, source.options, context.folder, config.columns, dialects, delta, keep)
-        return source.connector.read(request)
+        return source.connector.read(
+            ReadRequest(
+                source.config, source.options, context.folder, config.columns, dialects, delta, keep, context.stopped
+            )
+        )
 
     def landing(self, given: StepInput, context: StepContext, **more: Any) -> Landing:
         """Prepare one batch; rows that cannot be read may be set aside."""
