@@ -52,9 +52,13 @@ class Select:
 
 @dataclass(frozen=True)
 class ArrowStream:
-    """Rows as record batches. `open` is called once, by whoever consumes them, and the reader is closed by them."""
+    """Rows as record batches. `open` is called once, by whoever consumes them, and the reader is closed by them.
+
+    `cancel` makes an `open` or a read that waits in another thread fail at once; it may be called at any time.
+    """
 
     open: Callable[[], pa.RecordBatchReader]
+    cancel: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -141,6 +145,8 @@ class Connector(ABC, Generic[C]):
     WriteOptions: ClassVar[type[ConfigModel] | None] = None
     """None: it cannot write."""
     write_modes: ClassVar[frozenset[str]] = frozenset({"replace"})
+    keeps_tokens: ClassVar[bool] = False
+    """Whether it recognises a write by its token, less the attempt, so that repeating a plain append is safe."""
     lists_files: ClassVar[bool] = False
     """Whether `versions` lists files."""
     guesses_types: ClassVar[bool] = False

@@ -49,6 +49,7 @@ class DuckDbSession:
         self._teardown: list[str] = []
         self._staged: list[str] = []
         self._cleanup: list[Callable[[], None]] = []
+        self._cancel: Callable[[], None] | None = None
         self.commits: tuple[str | None, ...] = ()
 
     def fork(self) -> DuckDbSession:
@@ -103,6 +104,7 @@ class DuckDbSession:
             self._teardown += source.teardown
             if source.cleanup is not None:
                 self._cleanup.append(source.cleanup)
+        self._cancel = source.cancel if isinstance(source, ArrowStream) else None
 
     def stage(self, source: Select | ArrowStream, batch: Batch) -> Staged:
         """Take a batch in, as a query when it is used once, else as a table."""
@@ -206,8 +208,10 @@ class DuckDbSession:
         return ledger.fingerprint(self.db, pipeline, step)
 
     def interrupt(self) -> None:
-        """Stop the running statement."""
+        """Stop the running statement, and the stream that it may be waiting for."""
         self.db.raw.interrupt()
+        if (cancel := self._cancel) is not None:
+            cancel()
 
     def close(self) -> None:
         """Roll back and let go; the first session takes the functions and the database with it."""

@@ -80,7 +80,8 @@ class ExportStep(StepType):
             found.append(
                 Objection("key", f"key has no effect in mode {config.mode}", "remove it, or write mode: merge")
             )
-        if config.mode == "append" and not config.at_least_once:
+        keeps_tokens = endpoint is not None and endpoint.connector.keeps_tokens
+        if config.mode == "append" and not config.at_least_once and endpoint is not None and not keeps_tokens:
             found.append(
                 Objection(
                     "mode",
@@ -90,6 +91,9 @@ class ExportStep(StepType):
             )
         if config.at_least_once and config.mode != "append":
             found.append(Objection("at_least_once", f"at_least_once has no effect in mode {config.mode}", "remove it"))
+        elif config.at_least_once and endpoint is not None and keeps_tokens:
+            told = f"connector {endpoint.connector.name!r} recognises an append that is repeated"
+            found.append(Objection("at_least_once", f"at_least_once has no effect: {told}", "remove it"))
         return replace(plan, mode=config.mode, objections=tuple(found))
 
     def execute(self, given: StepInput, context: StepContext) -> StepExecutionResult:
