@@ -139,7 +139,7 @@ def test_an_incremental_load_gets_ties_nulls_and_nothing_twice(db):
            "(103, '2030-01-01', 'new')")
     with pipeline.run() as result:
         assert result.status == "succeeded", result.steps[0].error
-        assert result.query("select count(*) as n, count("at") as c from events").to_pylist() == [{"n": 103, "c": 102}]
+        assert result.query('select count(*) as n, count("at") as c from events').to_pylist() == [{"n": 103, "c": 102}]
         assert result.steps[0].rows.read == 4  # the watermark's own row, its tie, the one without, the new one
 
 

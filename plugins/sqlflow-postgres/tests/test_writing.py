@@ -165,7 +165,7 @@ def test_an_append_needs_no_consent(db):
     assert db.run("select * from t") == [(1,), (1,)]
     found = db.spec(export("select 1 as id", "append", "at_least_once: true")).validate()
     assert [problem.message for problem in found] == [
-        "at_least_once has no effect: connector 'postgres' recognises an append that is repeated"
+        "step 'out': at_least_once has no effect: connector 'postgres' recognises an append that is repeated"
     ]
 
 
@@ -212,7 +212,7 @@ VALUES = {
     "json": ("jsonb", '{"a": [1, null]}', '{"a": [1, null]}'),
     "enum('a', 'b')": ("text", "b", "b"),
     "integer[]": ("integer[]", "[1, NULL]", "{1,NULL}"),
-    "varchar[]": ("text[]", "['', NULL, 'a,\"b\\c', 'NULL']", None),
+    "varchar[]": ("text[]", "['', NULL, 'a,\"b\\\\c', 'NULL']", None),
     "date[]": ("date[]", "[2024-01-01, infinity]", "{2024-01-01,infinity}"),
     "double[]": ("double precision[]", "[0.1, nan]", "{0.1,NaN}"),
     "integer[][]": ("jsonb", "[[1], [2, 3]]", "[[1], [2, 3]]"),
@@ -254,7 +254,7 @@ def test_dates_of_any_age_are_written(db, value):
 def test_null_is_not_empty(db):
     """Nothing, an empty text and an empty list stay three things, even in a table of one column."""
     write(db, "select unnest([null, '', ' ']) as v")
-    assert sorted(db.run("select v is null, v from t"), key=str) == [(False, ""), (False, " "), (True, None)]
+    assert set(db.run("select v is null, v from t")) == {(False, ""), (False, " "), (True, None)}
     write(db, "select unnest([null, 1]) as v")
     assert db.run("select count(*), count(v) from t") == [(2, 1)]
     write(db, "select []::int[] as v union all select null")
@@ -308,8 +308,9 @@ def test_a_value_that_the_table_keeps_is_written(db, kind, value, there, mode):
     key = ["id"] if mode == "merge" else []
     for _ in range(2):
         write(db, f"select 1 as id, '{value}'::{kind} as v", mode, key)
-    assert db.run(f"select distinct v::text = '{value}'::{there if kind.startswith('varchar') else 'text'}::text "
-                  "or v::text is not null from t") == [(True,)]
+    shown = "{a}" if value == "[a]" else value
+    same = f"'{shown}'::{there}::text" if kind.startswith("varchar") else "v::text"
+    assert db.run(f"select distinct v::text = {same} from t") == [(True,)]
     assert db.run("select count(*) from t") == [(1 if mode == "merge" else 2,)]
 
 
@@ -347,7 +348,7 @@ def test_replace_keeps_what_hangs_on_the_table(db):
         assert db.run(can, "reader", "other") == [(True, True)]
         assert db.run("select has_table_privilege('other', 't', 'select'), has_column_privilege('reader', 't', 'name', "
                       "'update with grant option')") == [(False, True)]
-        with pytest.raises(StepError, match="null value in column"):
+        with pytest.raises(StepError, match="contains null values"):
             db.run("alter table t drop constraint t_key")
             write(db, "select null::int as id, 'b' as name, 'y' as code")
         assert db.run("select id from t") == [(1,)]
@@ -460,13 +461,13 @@ def test_an_interrupted_query_interrupts_the_write(db):
 
     class Interrupted(Outgoing):
         def batches(self):
-            reader = super().batches()
-            threading.Timer(0.3, self.connection.interrupt).start()
-            return reader
+            threading.Timer(0.5, self.connection.interrupt).start()
+            return super().batches()
 
     request = WriteRequest(PostgresConfig(**db.config), PostgresWrite(table="t"), Path())
     with pytest.raises(RunInterrupted):
-        Postgres().write(request, Interrupted("select sum(a.range * b.range) as s from range(1000000) a, range(1000000) b"))
+        Postgres().write(request, Interrupted("select range::int as id from range(2000000000)"))
+    assert db.run("select to_regclass('t')") == [(None,)]
 
 
 def test_what_cannot_be_written_to(db):
