@@ -113,6 +113,8 @@ class WriteRequest:
     mode: Mode = "replace"
     key: Sequence[str] = ()
     token: str = ""
+    on_interrupt: Callable[[Callable[[], None] | None], None] = lambda _: None
+    """Takes what ends the write at once when the step is stopped; it is called from another thread."""
 
 
 @dataclass(frozen=True)

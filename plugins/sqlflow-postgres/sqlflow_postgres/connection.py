@@ -22,20 +22,22 @@ from sqlflow.sdk import Redactor, RunInterrupted, StepError
 from .faults import translated
 from .options import PostgresConfig
 
+#: As libpq reads it: whose connection it is ends at the first `@`, if one comes before a slash.
+_URI = re.compile(r"postgres(?:ql)?://(?:[^@/]*@)?(?P<place>[^?]*)")
+_PASSWORD = re.compile(r"\b\w*password\s*=\s*('(?:[^'\\]|\\.)*'|\S*)")
+
 
 def label(config: PostgresConfig) -> str:
     """Name the server for people, without opening anything: `host:port/database`."""
     host, port, database = config.host, config.port, config.database
     if config.dsn is not None:
         text = config.dsn.get_secret_value()
-        with suppress(ValueError):
-            if "://" in text:
-                found = urlsplit(text)
-                host, port, database = found.hostname, found.port, found.path.strip("/")
-            else:
-                pairs = dict(re.findall(r"(host|port|dbname)\s*=\s*'?([^'\s]+)", text))
-                host, database = pairs.get("host"), pairs.get("dbname")
-                port = int(pairs["port"]) if "port" in pairs else None
+        if "://" in text:
+            uri = _URI.match(text)
+            return uri["place"].strip("/") or "postgres" if uri is not None and not _torn(text) else "postgres"
+        pairs = dict(re.findall(r"\b(host|port|dbname)\s*=\s*'?([\w.:/-]+)", re.sub(_PASSWORD, "", text)))
+        host, database = pairs.get("host"), pairs.get("dbname")
+        port = int(pairs["port"]) if pairs.get("port", "").isdigit() else None
     elif config.service:
         return f"service {config.service}"
     where = f"{host}:{port}" if host and port else host or ""
@@ -55,12 +57,9 @@ def conninfo(config: PostgresConfig, folder: Path) -> str:
     try:
         given: dict[str, Any] = dict(conninfo_to_dict(config.dsn.get_secret_value())) if config.dsn else {}
     except Error:  # its text quotes the DSN
-        raise StepError(
-            "dsn is not a PostgreSQL connection string",
-            hint="write postgresql://user:password@host:5432/database; escape special characters, or use host, user, "
-            "password instead",
-            kind="authentication",
-        ) from None
+        raise _odd_dsn() from None
+    if config.dsn is not None and _torn(config.dsn.get_secret_value()):
+        raise _odd_dsn()
     rootcert = config.sslrootcert
     given |= {
         key: value
@@ -72,6 +71,8 @@ def conninfo(config: PostgresConfig, folder: Path) -> str:
             "password": config.password.get_secret_value() if config.password else None,
             "sslmode": config.sslmode,
             "sslrootcert": str(folder / rootcert) if rootcert and rootcert != "system" else rootcert,
+            "sslcert": str(folder / config.sslcert) if config.sslcert else None,
+            "sslkey": str(folder / config.sslkey) if config.sslkey else None,
             "service": config.service,
         }.items()
         if value is not None
@@ -80,6 +81,21 @@ def conninfo(config: PostgresConfig, folder: Path) -> str:
     given.setdefault("connect_timeout", max(int(config.connect_timeout.total_seconds()), 2))
     given["client_encoding"] = "UTF8"
     return make_conninfo("", **given)
+
+
+def _torn(text: str) -> bool:
+    """Tell whether a DSN has an `@` too many, so that libpq takes a piece of the password for the host."""
+    found = _URI.match(text)
+    return found is not None and "@" in found["place"]
+
+
+def _odd_dsn() -> StepError:
+    return StepError(
+        "dsn is not a PostgreSQL connection string",
+        hint="write postgresql://user:password@host:5432/database; in user and password @ is %40 and / is %2F; or use "
+        "host, user, password instead",
+        kind="authentication",
+    )
 
 
 def redactor(config: PostgresConfig) -> Redactor:
@@ -121,6 +137,7 @@ def settings(config: PostgresConfig, *, read_only: bool) -> str:
         "default_transaction_read_only": "on" if read_only else "",
         "statement_timeout": _milliseconds(config.statement_timeout),
         "lock_timeout": _milliseconds(config.lock_timeout),
+        "idle_in_transaction_session_timeout": "0",  # a snapshot is held by a session that does nothing else
     }
     calls = ", ".join(f"set_config('{name}', '{value}', false)" for name, value in wanted.items() if value)
     return f"SELECT {calls}"

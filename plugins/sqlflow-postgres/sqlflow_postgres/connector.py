@@ -23,7 +23,8 @@ from sqlflow.sdk import (
 from .connection import Server, fetch, label
 from .options import PostgresConfig, PostgresRead, PostgresWrite
 
-_APART = ("host", "port", "database", "user", "password", "sslmode", "sslrootcert", "service")
+_APART = ("host", "port", "database", "user", "password", "sslmode", "sslrootcert", "sslcert", "sslkey", "service")
+_FILES = ("sslrootcert", "sslcert", "sslkey")
 
 
 class Postgres(Connector[PostgresConfig]):
@@ -42,13 +43,10 @@ class Postgres(Connector[PostgresConfig]):
             for name in _APART:
                 if getattr(config, name) is not None:
                     yield Objection(name, f"{name} is part of the dsn", f"remove {name}, or write all without dsn")
-        if config.sslrootcert not in (None, "system") and not (folder / str(config.sslrootcert)).is_file():
-            yield Objection(
-                "sslrootcert",
-                f"file not found: {config.sslrootcert}",
-                "check the path; it starts at the project folder",
-                "SF501",
-            )
+        for name in _FILES:
+            file = getattr(config, name)
+            if file is not None and (name, file) != ("sslrootcert", "system") and not (folder / file).is_file():
+                yield Objection(name, f"file not found: {file}", "the path starts at the project folder", "SF501")
         table = options.table
         if table is not None:
             try:

@@ -33,6 +33,9 @@ _NOT_FOUND = re.compile(
     r"No such file or directory",
     re.IGNORECASE,
 )
+_SNAPSHOT = re.compile(
+    r"invalid snapshot identifier|could not import the requested snapshot|snapshot .* does not exist"
+)
 _OWN = re.compile(r'"SQLFlow: (.+)"', re.DOTALL)
 _NOISE = re.compile(
     r"^(?:[A-Z_]+: )?\[libpq\] |^ReadRecord failed at row \d+: |\[libpq\] |Execution error \[PGRES_\w+\]: |"
@@ -76,7 +79,7 @@ def fault(error: Exception, doing: str, redactor: Any) -> StepError:
         return StepError(redactor.text(f"{doing}: {own[1]}"), hint=_ARRAYS, code="SF710")
     if not state:
         return _without_state(message)
-    if state.startswith(_TRANSIENT):
+    if state.startswith(_TRANSIENT) or _SNAPSHOT.search(message):  # whose session is gone, so is the snapshot
         return TransientError(message, hint=_BUSY.get(state))
     if state.startswith("28"):
         return StepError(message, hint="check user and password", kind="authentication")

@@ -36,7 +36,13 @@ class PostgresConfig(ConfigModel):
     """How the connection is encrypted and the server verified."""
 
     sslrootcert: str | None = None
-    """File of the certificates that servers are verified with."""
+    """File of the certificates that servers are verified with; `system` for those of the machine."""
+
+    sslcert: str | None = None
+    """File of the certificate that the client shows."""
+
+    sslkey: str | None = None
+    """File of the key to `sslcert`."""
 
     service: str | None = None
     """Section of the connection service file."""

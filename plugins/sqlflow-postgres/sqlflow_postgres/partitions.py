@@ -6,6 +6,7 @@ import queue
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from itertools import pairwise
 from typing import Any
 
 from sqlflow.sdk import StepError
@@ -149,5 +150,5 @@ def _ranges(session: Any, source: str, column: Reading, count: int) -> list[str]
     if not cuts:
         return ["true"]
     bounds = [f"'{cut}'::{kind}" for cut in cuts]
-    inner = [f"{name} >= {low} AND {name} < {high}" for low, high in zip(bounds, bounds[1:], strict=False)]
+    inner = [f"{name} >= {low} AND {name} < {high}" for low, high in pairwise(bounds)]
     return [f"({name} < {bounds[0]} OR {name} IS NULL)", *inner, f"{name} >= {bounds[-1]}"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import Any
+from typing import Any, Self
 
 from sqlflow.sdk import RunInterrupted, TransientError
 
@@ -115,7 +115,7 @@ class Stream:
     def __next__(self) -> Any:
         return self.read_next_batch()
 
-    def __enter__(self) -> Stream:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -23,6 +23,7 @@ def write(request: WriteRequest, rows: Rows) -> WriteResult:
     """Write the rows; a reader of the table sees all of them or what was there before."""
     server = Server(request.config, request.folder)
     options: PostgresWrite = request.options
+    request.on_interrupt(server.cancel)
     server.take(1)
     try:
         with server.session() as connection, server.guarded(f"writing {options.table}"):

@@ -155,7 +155,9 @@ def test_arrays_may_come_as_json(db):
 
 def test_null_is_not_empty(db):
     """An empty text, an empty array and empty bytes are not NULL."""
-    db.run("create table things (t text, a text[], b bytea); insert into things values ('', '{}', ''), (null,null,null)")
+    db.run(
+        "create table things (t text, a text[], b bytea); insert into things values ('', '{}', ''), (null,null,null)"
+    )
     _, rows = loaded(db, "select t is null as t, a is null as a, b is null as b from things order by 1")
     assert rows == [{"t": False, "a": False, "b": False}, {"t": True, "a": True, "b": True}]
 

@@ -27,9 +27,11 @@ class Outgoing:
         self.schema = TableSchema(tuple(Column(row[0], row[1]) for row in described))
 
     def copy(self, statement):
+        """Refuse: rows go out as batches."""
         raise AssertionError("rows go out as batches")
 
     def batches(self):
+        """Stream the rows."""
         return self.connection.sql(self.sql).to_arrow_reader(1000)
 
 
@@ -87,19 +89,34 @@ def test_no_rows(db, mode, there):
     key = ["id"] if "key" in MODES[mode][0] else []
     write(db, "select 1::int as id, 'x' as name where false", mode, key)
     assert db.run("select * from t") == ([(1, "a")] if there and mode != "replace" else [])
-    assert [row[0] for row in db.run("select column_name::text from information_schema.columns "
-                                     "where table_name = 't' order by 1")] == ["id", "name"]
+    assert [
+        row[0]
+        for row in db.run("select column_name::text from information_schema.columns where table_name = 't' order by 1")
+    ] == ["id", "name"]
 
 
-@pytest.mark.parametrize("unique", ["", "create unique index on t (a, b)", "create unique index on t (a, b) where a > 0",
-                                    "alter table t add primary key (b, a)", "create unique index on t (a)"])
+@pytest.mark.parametrize(
+    "unique",
+    [
+        "",
+        "create unique index on t (a, b)",
+        "create unique index on t (a, b) where a > 0",
+        "alter table t add primary key (b, a)",
+        "create unique index on t (a)",
+    ],
+)
 def test_merge_updates_what_differs(db, unique):
     """With a unique index or without, changed rows are updated, equal ones untouched, new ones inserted."""
     db.run("create table t (a int, b text, v text, j json, n numeric(10,2), extra int default 7)")
     db.run(f"insert into t values (1, 'x', 'old', '{{}}', 1.5), (2, 'x', 'same', '{{}}', null); {unique}")
     before = dict(db.run("select a, xmin::text from t"))
-    write(db, """select * from (values (1, 'x', 'new', '{}'::json, 1.5), (2, 'x', 'same', '{}', null),
-        (3, 'ä', null, '{}', 0.01)) as v(a, b, v, j, n)""", "merge", ["A", "b"])
+    write(
+        db,
+        """select * from (values (1, 'x', 'new', '{}'::json, 1.5), (2, 'x', 'same', '{}', null),
+        (3, 'ä', null, '{}', 0.01)) as v(a, b, v, j, n)""",
+        "merge",
+        ["A", "b"],
+    )
     assert db.run("select a, b, v, n, extra from t order by a") == [
         (1, "x", "new", Decimal("1.50"), 7), (2, "x", "same", None, 7), (3, "ä", None, Decimal("0.01"), 7)
     ]  # fmt: skip
@@ -119,7 +136,9 @@ def test_merge_with_nothing_but_a_key(db):
 
 def test_delete_insert_replaces_groups(db):
     """A key names a group of rows, which is replaced as a whole."""
-    db.run("create table t (day date, n int); insert into t values ('2024-01-01', 1), ('2024-01-01', 2), ('2024-01-02', 3)")
+    db.run(
+        "create table t (day date, n int); insert into t values ('2024-01-01', 1), ('2024-01-01', 2), ('2024-01-02', 3)"
+    )
     write(db, "select date '2024-01-01' as day, unnest([7, 8, 8]) as n", "delete_insert", ["day"])
     assert sorted(n for _, n in db.run("select * from t")) == [3, 7, 8, 8]
 
@@ -138,7 +157,7 @@ def test_duplicate_keys_are_refused_with_samples(db, there):
 @pytest.mark.parametrize("mode", ["merge", "delete_insert"])
 def test_a_key_that_is_null_is_refused(db, mode):
     """A key without a value identifies nothing."""
-    with pytest.raises(StepError, match="key column 'id' is NULL in 2 of the rows for public.t"):
+    with pytest.raises(StepError, match=r"key column 'id' is NULL in 2 of the rows for public\.t"):
         write(db, "select unnest([1, null, null]) as id", mode, ["id"])
     with pytest.raises(StepError, match="key column 'nope' is not in the rows"):
         write(db, "select 1 as id", mode, ["nope"])
@@ -179,8 +198,10 @@ def test_a_failed_append_leaves_no_token(db):
 
 def test_the_token_table_that_may_not_be_created_is_told(db):
     """Without the right to create it, the message says what is missing."""
-    db.run("create schema s; create table s.t (id int); create role writer login password 'pw'; "
-           "grant usage on schema s to writer; grant all on s.t to writer")
+    db.run(
+        "create schema s; create table s.t (id int); create role writer login password 'pw'; "
+        "grant usage on schema s to writer; grant all on s.t to writer"
+    )
     try:
         config = PostgresConfig(**{**db.config, "user": "writer", "password": "pw"})
         request = WriteRequest(config, PostgresWrite(table="s.t"), Path(), "append", (), "r/s/1")
@@ -228,8 +249,9 @@ def test_values_are_written_as_they_are(db, kind, mode):
     type_, value, expected = VALUES[kind]
     shown = value.replace("'", "''")
     write(db, f"select 1 as n, '{shown}'::{kind} as v union all select 2, null", mode)
-    assert db.run("select format_type(atttypid, atttypmod) from pg_attribute "
-                  "where attrelid = 't'::regclass and attname = 'v'") == [(type_,)]
+    assert db.run(
+        "select format_type(atttypid, atttypmod) from pg_attribute where attrelid = 't'::regclass and attname = 'v'"
+    ) == [(type_,)]
     (found,), (nothing,) = db.run("select v::text from t order by n")
     assert nothing is None
     if expected is None:
@@ -238,8 +260,20 @@ def test_values_are_written_as_they_are(db, kind, mode):
         assert found == expected
 
 
-@pytest.mark.parametrize("value", ["0044-03-15 (BC)", "0001-01-01", "4713-12-31 (BC)", "9999-12-31", "10000-01-01",
-                                   "5874897-12-31", "1600-02-29", "infinity", "-infinity"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "0044-03-15 (BC)",
+        "0001-01-01",
+        "4713-12-31 (BC)",
+        "9999-12-31",
+        "10000-01-01",
+        "5874897-12-31",
+        "1600-02-29",
+        "infinity",
+        "-infinity",
+    ],
+)
 def test_dates_of_any_age_are_written(db, value):
     """Days before Christ, after the year 9999 and at the end of all days arrive as such."""
     write(db, f"select date '{value}' as d, (select array_agg(date '{value}')) as a")
@@ -332,7 +366,8 @@ def test_replace_keeps_what_hangs_on_the_table(db):
             alter table t add constraint t_key primary key (id), add constraint t_code unique (code);
             create index t_lower on t (lower(name)) where id > 0; create index "T x" on t using hash (name);
             comment on table t is 'it''s t'; comment on column t.name is 'name';
-            grant select on t to reader; grant update (name) on t to reader with grant option; grant insert on t to public;
+            grant select on t to reader; grant update (name) on t to reader with grant option;
+            grant insert on t to public;
             alter default privileges grant all on tables to other""")
         write(db, "select 1 as id, 'a' as name, 'x' as code, 5 as fresh")
         assert db.run("select id, name, code, fresh from t") == [(1, "a", "x", 5)]
@@ -340,16 +375,21 @@ def test_replace_keeps_what_hangs_on_the_table(db):
         indexes = db.run("select indexname::text, indexdef from pg_indexes where tablename = 't' order by 1")
         assert [name for name, _ in indexes] == ["T x", "t_code", "t_key", "t_lower"]
         assert "lower(name)) WHERE (id > 0)" in indexes[3][1]
-        assert sorted(db.run("select conname::text from pg_constraint where conrelid = 't'::regclass and contype <> 'n'")) == [
+        keys = "select conname::text from pg_constraint where conrelid = 't'::regclass and contype in ('p', 'u')"
+        assert sorted(db.run(keys)) == [
             ("t_code",), ("t_key",)
         ]  # fmt: skip
-        assert db.run("select obj_description('t'::regclass), col_description('t'::regclass, 2)") == [("it's t", "name")]
+        assert db.run("select obj_description('t'::regclass), col_description('t'::regclass, 2)") == [
+            ("it's t", "name")
+        ]
         can = "select has_table_privilege(%s, 't', 'select'), has_table_privilege(%s, 't', 'insert')"
         assert db.run(can, "reader", "other") == [(True, True)]
-        assert db.run("select has_table_privilege('other', 't', 'select'), has_column_privilege('reader', 't', 'name', "
-                      "'update with grant option')") == [(False, True)]
+        assert db.run(
+            "select has_table_privilege('other', 't', 'select'), has_column_privilege('reader', 't', 'name', "
+            "'update with grant option')"
+        ) == [(False, True)]
+        db.run("alter table t drop constraint t_key")
         with pytest.raises(StepError, match="contains null values"):
-            db.run("alter table t drop constraint t_key")
             write(db, "select null::int as id, 'b' as name, 'y' as code")
         assert db.run("select id from t") == [(1,)]
     finally:
@@ -358,8 +398,10 @@ def test_replace_keeps_what_hangs_on_the_table(db):
 
 def test_replace_keeps_only_what_it_is_told(db):
     """An empty `keep` starts afresh; a unique index that the new rows break keeps the old ones."""
-    db.run("create table t (id int); create unique index u on t (id); comment on table t is 'x'; insert into t values (9)")
-    with pytest.raises(StepError, match="could not create unique index|is duplicated"):
+    db.run(
+        "create table t (id int); create unique index u on t (id); comment on table t is 'x'; insert into t values (9)"
+    )
+    with pytest.raises(StepError, match="could not create unique index"):
         write(db, "select unnest([1, 1]) as id")
     assert db.run("select * from t") == [(9,)]
     write(db, "select unnest([1, 1]) as id", keep=["comments"])
@@ -368,17 +410,22 @@ def test_replace_keeps_only_what_it_is_told(db):
     ]
 
 
+TRIGGER = """create function f() returns trigger language plpgsql as 'begin return new; end';
+    create trigger tr after insert on t for each row execute function f()"""
+
+
 @pytest.mark.parametrize(
     ("sql", "thing"),
     [
         ("create view v as select id from t", "view v"),
-        ("create function f() returns trigger language plpgsql as 'begin return new; end'; "
-         "create trigger tr after insert on t for each row execute function f()", "trigger tr"),
+        (TRIGGER, "trigger tr"),
         ("alter table t enable row level security", "row security"),
         ("alter table t add constraint c check (id < 100)", "check c"),
         ("alter table t alter id set default 5", "default of id"),
-        ("alter table t add primary key (id); create table u (id int constraint fk references t)",
-         "foreign key of u: fk"),
+        (
+            "alter table t add primary key (id); create table u (id int constraint fk references t)",
+            "foreign key of u: fk",
+        ),
         ("alter table t set (fillfactor = 50)", "storage settings"),
     ],
 )
@@ -423,15 +470,21 @@ def test_a_write_that_breaks_off_leaves_the_old_rows(db, mode):
     db.run("create table t (id int, v int); insert into t values (1, 1)")
     key = ["id"] if "key" in MODES[mode][0] else []
     with pytest.raises(StepError, match="Could not convert string 'x'"):
-        write(db, "select range::int as id, (case when range = 9999 then 'x' else '1' end)::int as v from range(10000)",
-              mode, key)
+        write(
+            db,
+            "select range::int as id, (case when range = 9999 then 'x' else '1' end)::int as v from range(10000)",
+            mode,
+            key,
+        )
 
     request = WriteRequest(PostgresConfig(**db.config), PostgresWrite(table="t"), Path(), mode, key, "r/s/1")
     with pytest.raises(TransientError):
         Postgres().write(request, Slow(db))
     assert db.run("select * from t") == [(1, 1)]
-    assert db.run("select count(*) from pg_class c join pg_namespace n on n.oid = relnamespace "
-                  "where relname like '\\_sqlflow%' and nspname = 'public' and relkind = 'r'") == [(0,)]
+    assert db.run(
+        "select count(*) from pg_class c join pg_namespace n on n.oid = relnamespace "
+        "where relname like '\\_sqlflow%' and nspname = 'public' and relkind = 'r'"
+    ) == [(0,)]
 
 
 class Slow(Outgoing):
@@ -442,6 +495,7 @@ class Slow(Outgoing):
         self.db = db
 
     def batches(self):
+        """Stream the rows, and end every connection in the middle."""
         import pyarrow as pa
 
         reader = super().batches()
@@ -449,8 +503,11 @@ class Slow(Outgoing):
         def ending():
             for number, batch in enumerate(reader):
                 if number == 50:
-                    self.db.run("select pg_terminate_backend(pid) from pg_stat_activity "
-                                "where application_name = 'sqlflow' and datname = %s", self.db.name)
+                    self.db.run(
+                        "select pg_terminate_backend(pid) from pg_stat_activity "
+                        "where application_name = 'sqlflow' and datname = %s",
+                        self.db.name,
+                    )
                 yield batch
 
         return pa.RecordBatchReader.from_batches(reader.schema, ending())
@@ -473,9 +530,9 @@ def test_an_interrupted_query_interrupts_the_write(db):
 def test_what_cannot_be_written_to(db):
     """A view, a table that may not be created, a name too long and a schema that is not there are each told."""
     db.run("create view v as select 1 as id")
-    with pytest.raises(StepError, match="public.v is a view"):
+    with pytest.raises(StepError, match=r"public\.v is a view"):
         write(db, "select 1 as id", table="v")
-    with pytest.raises(StepError, match="table public.t does not exist") as raised:
+    with pytest.raises(StepError, match=r"table public\.t does not exist") as raised:
         write(db, "select 1 as id", create=False)
     assert raised.value.kind == "not_found"
     with pytest.raises(StepError, match="longer than 63 bytes"):
@@ -521,8 +578,10 @@ def test_two_writers_of_one_table_wait_for_each_other(db):
 
 def test_there_and_back(db):
     """What was loaded, exported and loaded again is the same."""
-    db.run("create table source as select n as id, n::numeric(12,3) / 7 as x, 'ä' || n as s, now() as t, "
-           "array[n, null] as a, '{}'::jsonb as j, gen_random_uuid() as u, null::int as z from generate_series(1, 50) n")
+    db.run(
+        "create table source as select n as id, n::numeric(12,3) / 7 as x, 'ä' || n as s, now() as t, "
+        "array[n, null] as a, '{}'::jsonb as j, gen_random_uuid() as u, null::int as z from generate_series(1, 50) n"
+    )
     db.run("alter table source alter x type numeric(12,3)")
     steps = """
         - id: load

@@ -182,8 +182,12 @@ class DuckDbSession:
         """Return what the last commit of a step said that it was."""
         return ledger.fingerprint(self.db, pipeline, step)
 
+    def on_interrupt(self, way: Callable[[], None] | None) -> None:
+        """Say what `interrupt` calls as well."""
+        self._cancel = way
+
     def interrupt(self) -> None:
-        """Stop the running statement, and the stream that it may be waiting for."""
+        """Stop the running statement, and what it or the step may be waiting for."""
         self.db.raw.interrupt()
         if (cancel := self._cancel) is not None:
             cancel()
