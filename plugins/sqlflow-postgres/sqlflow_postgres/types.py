@@ -136,8 +136,8 @@ def _scalar(
     if found.builtin and found.name == "money":
         numbers = f"{name}::numeric{suffix}::text{suffix}"
         return numbers, pa.string(), pa.decimal128(19, money_scale), "decimal"
-    if found.builtin and found.name == "inet" and not suffix:
-        return f"abbrev({name})", pa.string(), pa.string(), "none"  # a cast would add /32 where nobody wrote it
+    if found.builtin and found.name == "inet":  # a cast would add /32 where nobody wrote it
+        return f"{name}::text::text[]" if suffix else f"abbrev({name})", pa.string(), pa.string(), "none"
     return (*text, "none")
 
 

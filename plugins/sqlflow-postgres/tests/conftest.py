@@ -22,7 +22,13 @@ import pytest
 from sqlflow.pipeline import Pipeline
 
 PASSWORD = "s3cret/wört:@ %41"
-FASTER = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "shared_buffers=32MB", "max_connections=40")
+FASTER = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "synchronous_commit": "off",
+    "shared_buffers": "32MB",
+    "max_connections": "40",
+}
 
 
 def unprivileged() -> dict[str, Any]:
@@ -59,36 +65,69 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+class PgServer:
+    """A server in a folder of its own, which can be stopped and started again."""
+
+    def __init__(self):
+        self.folder = Path(tempfile.mkdtemp(prefix="sqlflow-postgres-"))
+        self.owner = unprivileged()
+        self.program = binaries(self.folder, self.owner)
+        self.port = free_port()
+        self.log = (self.folder / "log").open("ab")
+        self.running = None
+        words = self.folder / "password"
+        words.write_text(PASSWORD, encoding="utf-8")
+        for path in (self.folder, words):
+            self.give(path)
+        options = ["-U", "admin", "-A", "scram-sha-256", f"--pwfile={words}", "-E", "UTF8", "--locale=C", "--no-sync"]
+        command = [self.program / "initdb", "-D", self.folder / "data", *options]
+        subprocess.run(command, cwd=self.folder, check=True, capture_output=True, **self.owner)
+
+    def give(self, path):
+        """Make a file one that the server may read."""
+        if self.owner:
+            os.chown(path, self.owner["user"], self.owner["group"])
+
+    def start(self, **more):
+        """Start it with these settings and wait until it answers."""
+        settings = {**FASTER, "unix_socket_directories": self.folder, "listen_addresses": "127.0.0.1", **more}
+        command = [self.program / "postgres", "-D", self.folder / "data", "-p", str(self.port)]
+        command += [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        self.running = subprocess.Popen(command, cwd=self.folder, stdout=self.log, stderr=self.log, **self.owner)
+        wait_for(self.port)
+
+    def stop(self, how=signal.SIGINT):
+        """Stop it at once; connections are ended."""
+        self.running.send_signal(how)
+        self.running.wait(timeout=30)
+
+    def remove(self):
+        """Stop it and leave nothing behind."""
+        if self.running is not None and self.running.poll() is None:
+            self.stop()
+        self.log.close()
+        shutil.rmtree(self.folder)
+
+
 @pytest.fixture(scope="session")
 def server():
     """Run a server for as long as the tests last; returns its port."""
-    folder = Path(tempfile.mkdtemp(prefix="sqlflow-postgres-"))
-    owner = unprivileged()
-    program = binaries(folder, owner)
-    if owner:
-        os.chown(folder, owner["user"], owner["group"])
-    words = folder / "password"
-    words.write_text(PASSWORD, encoding="utf-8")
-    if owner:
-        os.chown(words, owner["user"], owner["group"])
-    data, port = folder / "data", free_port()
-    told = {"cwd": folder, "check": True, "capture_output": True, **owner}
-    options = ["-U", "admin", "-A", "scram-sha-256", f"--pwfile={words}", "-E", "UTF8", "--locale=C"]
-    subprocess.run([program / "initdb", "-D", data, *options, "--no-sync"], **told)
-    settings = [part for setting in FASTER for part in ("-c", setting)]
-    settings += ["-c", f"unix_socket_directories={folder}", "-c", "listen_addresses=127.0.0.1"]
-    log = (folder / "log").open("wb")
-    running = subprocess.Popen(
-        [program / "postgres", "-D", data, "-p", str(port), *settings], cwd=folder, stdout=log, stderr=log, **owner
-    )
+    found = PgServer()
     try:
-        wait_for(port)
-        yield port
+        found.start()
+        yield found.port
     finally:
-        running.send_signal(signal.SIGINT)
-        running.wait(timeout=30)
-        log.close()
-        shutil.rmtree(folder)
+        found.remove()
+
+
+@pytest.fixture
+def own_server():
+    """Bring a server that only this test knows, not yet started."""
+    found = PgServer()
+    try:
+        yield found
+    finally:
+        found.remove()
 
 
 def wait_for(port: int) -> None:

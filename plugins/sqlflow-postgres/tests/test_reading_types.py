@@ -84,6 +84,7 @@ def failed(db, steps=LOAD):
         ("numeric[]", ["{NaN,1.50}"], "VARCHAR[]", ["[NaN, 1.50]"]),
         ("date[]", ["{infinity,2024-01-01,NULL}", "{-infinity}"], "DATE[]",
          ["[infinity, 2024-01-01, NULL]", "[-infinity]"]),
+        ("inet[]", ["{10.0.0.1,10.0.0.0/8,NULL}", "{}"], "VARCHAR[]", ["[10.0.0.1, 10.0.0.0/8, NULL]", "[]"]),
         ("mood[]", ["{sad,NULL}"], "VARCHAR[]", ["[sad, NULL]"]),
         ("positive[]", ["{1,2}"], "INTEGER[]", ["[1, 2]"]),
         ("money[]", ["{1.5}"], "DECIMAL(19,2)[]", ["[1.50]"]),
