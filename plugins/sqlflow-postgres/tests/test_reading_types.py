@@ -5,6 +5,9 @@ from decimal import Decimal
 from uuid import UUID
 
 import pytest
+from psycopg.errors import FeatureNotSupported
+
+from .conftest import lacks
 
 LOAD = """
     - id: load
@@ -99,7 +102,10 @@ def test_a_value_arrives_as_it_is(db, kind, values, type_, expected):
     db.run("create domain positive as int check (value > 0); create domain price as numeric(8,2)")
     db.run(f"create table things (n int, v {kind})")
     for n, value in enumerate(values):
-        db.run("insert into things values (%s, %s::text::" + kind + ")", n, value)
+        try:
+            db.run("insert into things values (%s, %s::text::" + kind + ")", n, value)
+        except FeatureNotSupported:
+            lacks(kind)
     db.run("insert into things values (%s, null)", len(values))
     types, rows = loaded(db, "select v::varchar as v from things order by n")
     assert types["v"] == type_
