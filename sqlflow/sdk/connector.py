@@ -59,9 +59,13 @@ class Select:
 
 @dataclass(frozen=True)
 class ArrowStream:
-    """Rows as record batches. `open` is called once, by whoever consumes them, and the reader is closed by them."""
+    """Rows as record batches. `open` is called once, by whoever consumes them, and the reader is closed by them.
+
+    `cancel` makes an `open` or a read that waits in another thread fail at once; it may be called at any time.
+    """
 
     open: Callable[[], pa.RecordBatchReader]
+    cancel: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -116,6 +120,8 @@ class WriteRequest:
     mode: Mode = "replace"
     key: Sequence[str] = ()
     token: str = ""
+    on_interrupt: Callable[[Callable[[], None] | None], None] = lambda _: None
+    """Takes what ends the write at once when the step is stopped; it is called from another thread."""
 
 
 @dataclass(frozen=True)

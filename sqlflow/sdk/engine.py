@@ -295,6 +295,9 @@ class Session(Protocol):
     def interrupt(self) -> None:
         """Stop the running statement, from any thread; the statement fails at once."""
 
+    def on_interrupt(self, way: Callable[[], None] | None) -> None:
+        """Say what `interrupt` calls as well: what stops a writer that waits for another system. None: nothing."""
+
     def close(self) -> None:
         """Roll back what is open and let go. Closing the first session closes the warehouse."""
 

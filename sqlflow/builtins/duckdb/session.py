@@ -47,6 +47,7 @@ class DuckDbSession:
         self._teardown: list[str] = []
         self._staged: list[str] = []
         self._cleanup: list[Callable[[], None]] = []
+        self._cancel: Callable[[], None] | None = None
         self._setting = False
         self.commits: tuple[str | None, ...] = ()
 
@@ -104,6 +105,7 @@ class DuckDbSession:
             self._teardown += source.teardown
             if source.cleanup is not None:
                 self._cleanup.append(source.cleanup)
+        self._cancel = source.cancel if isinstance(source, ArrowStream) else None
 
     def stage(self, source: Select | ArrowStream, batch: Batch) -> Staged:
         """Take a batch in, as a query when it is used once, else as a table."""
@@ -181,9 +183,15 @@ class DuckDbSession:
         """Return what the last commit of a step said that it was."""
         return ledger.fingerprint(self.db, pipeline, step)
 
+    def on_interrupt(self, way: Callable[[], None] | None) -> None:
+        """Say what `interrupt` calls as well."""
+        self._cancel = way
+
     def interrupt(self) -> None:
-        """Stop the running statement."""
+        """Stop the running statement, and what it or the step may be waiting for."""
         self.db.raw.interrupt()
+        if (cancel := self._cancel) is not None:
+            cancel()
 
     def close(self) -> None:
         """Roll back and let go; the first session takes the functions and the database with it."""

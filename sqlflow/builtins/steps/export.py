@@ -115,8 +115,12 @@ class ExportStep(StepType):
             config.mode,
             config.key,
             f"{context.token.run}/{context.token.step}",  # a repeated attempt is the same write
+            context.session.on_interrupt,
         )
-        written = endpoint.connector.write(request, rows)
+        try:
+            written = endpoint.connector.write(request, rows)
+        finally:
+            context.session.on_interrupt(None)
         context.session.publish(Commit(context.token, None, rows=written.rows))
         counts = RowCounts(read=written.rows, inserted=written.rows)
         return StepExecutionResult(counts, rows.schema, (), written.places, written.bytes)

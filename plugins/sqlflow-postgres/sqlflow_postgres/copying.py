@@ -1,0 +1,78 @@
+"""Rows into a table of the server by COPY, batch by batch. What the table is for is not its business."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from sqlflow.sdk import Rows, RunInterrupted, StepError, columns_list, quote
+
+from .connection import Server
+from .fitting import WrittenColumn
+from .rendering import rendered
+
+_CHUNK = 8_000_000
+
+
+class Incoming:
+    """The rows of a write. The first batch is taken at once, so that no transaction waits for a slow query."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._reader = rows.batches()
+        self._batches = self._taken()
+        self._first = next(self._batches, None)
+        self.rows = 0
+        self.bytes = 0
+
+    def _taken(self) -> Iterator[Any]:
+        import pyarrow as pa
+
+        try:
+            yield from self._reader
+        except (OSError, pa.ArrowException) as error:
+            told = re.sub(r"^(?:[A-Z][A-Za-z]+ )+Error: ", "", str(error)).split("\n", 1)[0]
+            if "interrupt" in told.lower():
+                raise RunInterrupted("the query was interrupted") from None
+            raise StepError(told, hint="check the SQL of the step", code="SF710") from None
+
+    def copy(self, connection: Any, table: str, columns: Sequence[WrittenColumn], server: Server, what: str) -> None:
+        """Copy all rows into a table whose columns are called as those of the rows."""
+        names = columns_list([item.column.name for item in columns])
+        statement = f"COPY {table} ({names}) FROM STDIN (FORMAT csv)"
+        with server.guarded(f"writing {what}"), connection.cursor() as cursor, cursor.copy(statement.encode()) as copy:
+            for batch in self._all():
+                for chunk in _csv(batch, columns):
+                    copy.write(chunk)
+                    self.bytes += len(chunk)
+                self.rows += batch.num_rows
+
+    def _all(self) -> Iterator[Any]:
+        if self._first is not None:
+            first, self._first = self._first, None
+            yield first
+        yield from self._batches
+
+    def close(self) -> None:
+        """Let go of the rows."""
+        self._reader.close()
+
+
+def create_sql(table: str, columns: Sequence[WrittenColumn], *, temporary: bool = False) -> str:
+    """Write the statement that makes a table for rows as they come."""
+    listed = ", ".join(f"{quote(item.column.name)} {item.natural}" for item in columns)
+    return f"CREATE {'TEMP ' if temporary else ''}TABLE {table} ({listed})"
+
+
+def _csv(batch: Any, columns: Sequence[WrittenColumn]) -> Iterator[memoryview]:
+    """Write a batch as CSV: texts in quotes, NULL as nothing at all, which is how COPY tells them apart."""
+    import pyarrow as pa
+    from pyarrow import csv
+
+    arrays = [rendered(batch.column(i), item.natural, item.name) for i, item in enumerate(columns)]
+    written = pa.RecordBatch.from_arrays(arrays, names=[str(i) for i in range(len(arrays))])
+    sink = pa.BufferOutputStream()
+    csv.write_csv(written, sink, csv.WriteOptions(include_header=False, quoting_style="needed"))
+    view = memoryview(sink.getvalue())
+    for start in range(0, len(view), _CHUNK):
+        yield view[start : start + _CHUNK]
