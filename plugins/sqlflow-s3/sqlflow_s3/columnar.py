@@ -17,6 +17,7 @@ from sqlflow.sdk import CursorRange, StepError, did_you_mean, fold
 from .access import open_files, url
 from .config import S3Config, S3Read
 from .faults import changed, gone, translated
+from .intervals import decoded, interval_columns, with_intervals
 from .manifest import S3Object
 from .partitions import Partitions
 from .pushdown import condition
@@ -32,6 +33,7 @@ class Opened:
     source: S3Object
     fragment: Any
     schema: Any
+    intervals: frozenset[str]
 
 
 @dataclass
@@ -60,7 +62,8 @@ class ParquetObjects:
             opened = self._footers(pool, partitions)
             schema = self._schema(opened, partitions)
             wanted = self._selected(schema)
-            output = pa.schema([schema.field(name) for name in wanted])
+            intervals = frozenset[str]().union(*(each.intervals for each in opened))
+            output = with_intervals(pa.schema([schema.field(name) for name in wanted]), intervals)
             return pa.RecordBatchReader.from_batches(output, self._batches(pool, opened, schema, wanted))
         except BaseException:
             pool.shutdown(cancel_futures=True)
@@ -71,7 +74,7 @@ class ParquetObjects:
 
         files = open_files(self.config, self.client)
         # What a whole object holds is not to be held in memory: row groups are fetched one by one instead.
-        settings = ds.ParquetFragmentScanOptions(pre_buffer=True)
+        settings = ds.ParquetFragmentScanOptions(pre_buffer=True, arrow_extensions_enabled=True)
         layout = ds.ParquetFileFormat(coerce_int96_timestamp_unit="us", default_fragment_scan_options=settings)
 
         def footer(source: S3Object) -> Opened:
@@ -80,7 +83,12 @@ class ParquetObjects:
                 fragment = layout.make_fragment(
                     f"{self.config.bucket}/{source.key}", files, partition_expression=place, file_size=source.size
                 )
-                return Opened(source, fragment, fragment.physical_schema.remove_metadata())
+                intervals = interval_columns(fragment.metadata)
+                schema = fragment.physical_schema.remove_metadata()
+                if nested := sorted(set(intervals) - set(schema.names)):
+                    told = f"{self._url(source)} has an interval inside of another type, {nested[0]}"
+                    raise StepError(told, hint="select the other columns", code="SF511")
+                return Opened(source, fragment, schema, frozenset(intervals))
 
         return list(pool.map(footer, self.objects))
 
@@ -127,13 +135,13 @@ class ParquetObjects:
         ahead: deque[tuple[int, Future[Any]]] = deque()
         held = 0
         try:
-            for source, unit, where in self._units(opened, schema):
+            for each, unit, where in self._units(opened, schema):
                 size = sum(group.total_byte_size for group in unit.row_groups)
                 while ahead and (held + size > AHEAD_BYTES or len(ahead) >= self.config.max_connections):
                     done, future = ahead.popleft()
                     held -= done
                     yield from future.result()
-                ahead.append((size, pool.submit(self._rows, source, unit, schema, wanted, where)))
+                ahead.append((size, pool.submit(self._rows, each, unit, schema, wanted, where)))
                 held += size
             while ahead:
                 yield from ahead.popleft()[1].result()
@@ -142,7 +150,7 @@ class ParquetObjects:
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
-    def _units(self, opened: Sequence[Opened], schema: Any) -> Iterator[tuple[S3Object, Any, Any]]:
+    def _units(self, opened: Sequence[Opened], schema: Any) -> Iterator[tuple[Opened, Any, Any]]:
         """Yield the row groups that may hold wanted rows, each with the filter that its rows pass."""
         for each in opened:
             where = condition(self.since, schema)
@@ -150,17 +158,17 @@ class ParquetObjects:
                 where = None
             with self._told(each.source):
                 units = each.fragment.split_by_row_group(filter=where, schema=schema)
-            yield from ((each.source, unit, where) for unit in units)
+            yield from ((each, unit, where) for unit in units)
 
     def _comparable(self, own: Any, schema: Any) -> bool:
         """Tell whether the cursor is of the same type in this object as in all of them together."""
         column = fold(self.since.column) if self.since is not None else ""
         return all(own.field(n).type == schema.field(n).type for n in own.names if fold(n) == column)
 
-    def _rows(self, source: S3Object, unit: Any, schema: Any, wanted: list[str], where: Any) -> list[Any]:
-        with self._told(source):
+    def _rows(self, each: Opened, unit: Any, schema: Any, wanted: list[str], where: Any) -> list[Any]:
+        with self._told(each.source):
             table = unit.to_table(schema=schema, columns=wanted, filter=where, use_threads=False)
-            return list(table.to_batches(max_chunksize=BATCH_ROWS))
+            return list(decoded(table, each.intervals).to_batches(max_chunksize=BATCH_ROWS))
 
     @contextmanager
     def _told(self, source: S3Object) -> Iterator[None]:

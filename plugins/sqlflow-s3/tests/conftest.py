@@ -143,7 +143,7 @@ def make_store(endpoint: str, folder: Path) -> Store:
 
 
 @pytest.fixture
-def store(server: str, tmp_path: Path, spools: Path) -> Store:
+def store(server: str, tmp_path: Path, spools: Path) -> Store:  # noqa: ARG001 - it looks after temporary files
     """Make a bucket."""
     return make_store(server, tmp_path)
 
@@ -240,8 +240,8 @@ def proxy(server: str) -> Iterator[Proxy]:
             if self.command != "HEAD":
                 self.wfile.write(body)
 
-        do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = answer
-
+    for method in ("GET", "PUT", "POST", "DELETE", "HEAD"):
+        setattr(Handler, f"do_{method}", Handler.answer)
     listening = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     listening.daemon_threads = True
     thread = threading.Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.05})

@@ -11,10 +11,9 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from sqlflow_s3.listing import matcher
 
 from sqlflow.pipeline import Pipeline
-
-from sqlflow_s3.listing import matcher
 
 
 def parquet(table: pa.Table, **settings) -> bytes:
@@ -24,8 +23,10 @@ def parquet(table: pa.Table, **settings) -> bytes:
     return out.getvalue()
 
 
-def rows(pipeline, order="1"):
-    """Run a load and return the rows of its table."""
+def rows(pipeline, order="1", *, fresh=False):
+    """Run a load and return the rows of its table; a fresh one knows nothing of what was loaded before."""
+    if fresh:
+        pipeline.path.with_name("lake_test.duckdb").unlink(missing_ok=True)
     with pipeline.run() as result:
         assert result.status == "succeeded", result.steps[0].error
         return [tuple(r.values()) for r in result.query(f"select * from t order by {order}").to_pylist()]
@@ -64,7 +65,8 @@ def test_parquet_has_the_rows_and_types_of_a_local_file(store):
     file.write_text(f"version: 1\nname: local\nsteps:\n  - {{id: t, type: load, source: {source}, target: t}}\n")
     with Pipeline.from_file(file).run() as result:
         theirs = result.query("from t order by i").to_pylist(), result.query("describe t").to_pylist()
-    assert str(ours) == str(theirs)  # as text, for nan is not nan
+    assert str(ours[1]) == str(theirs[1])
+    assert str(ours[0]) == str(theirs[0])  # as text, for nan is not nan
 
 
 def test_csv_reads_like_a_local_file(store):
@@ -86,9 +88,9 @@ def test_csv_options(store):
     )
     assert found == [(1, "Müller", None), (2, "", 5)]
     store.put("in/b.csv.gz", gzip.compress(b"a,b\n1,2\n"))
-    assert rows(store.load("in/b.csv.gz", "all_text: true")) == [("1", "2")]
+    assert rows(store.load("in/b.csv.gz", "all_text: true"), fresh=True) == [("1", "2")]
     store.put("in/c.csv", gzip.compress(b"a,b\n1,2\n"))
-    assert rows(store.load("in/c.csv", "compression: gzip")) == [(1, 2)]
+    assert rows(store.load("in/c.csv", "compression: gzip"), fresh=True) == [(1, 2)]
 
 
 def test_csv_spaces_behind_the_last_line_are_no_data(store):
@@ -174,7 +176,8 @@ def test_empty_parquet_gives_an_empty_table(store):
 )
 def test_patterns(pattern, matching):
     """`*` stays inside a name, `**` crosses folders, other characters stand for themselves, hidden names are left."""
-    keys = ["in/a.csv", "in/b=1.csv", "in/x/c.csv", "in/x/y/d.csv", "in/_hidden.csv", "in/.x.csv", "in/_t/e.csv", "top.csv", "in/"]  # fmt: skip
+    keys = ["in/a.csv", "in/b=1.csv", "in/x/c.csv", "in/x/y/d.csv", "in/_hidden.csv", "in/.x.csv", "in/_t/e.csv"]
+    keys += ["top.csv", "in/"]
     assert {key for key in keys if matcher(pattern).fullmatch(key)} == matching
 
 
@@ -183,7 +186,7 @@ def test_patterns_read_many_objects(store):
     for number in range(3):
         store.put(f"in/y=2024/{number} ä+%25&'[x].csv", f"id\n{number}\n")
     assert rows(store.load("in/**/*.csv")) == [(0,), (1,), (2,)]
-    assert rows(store.load("in/**/*.csv", "hive_partitioning: true")) == [(0, 2024), (1, 2024), (2, 2024)]
+    assert rows(store.load("in/**/*.csv", "hive_partitioning: true"), fresh=True) == [(0, 2024), (1, 2024), (2, 2024)]
 
 
 def test_hive_partitions_of_parquet_are_typed_like_local_ones(store):
