@@ -73,7 +73,7 @@ class ParquetObjects:
         import pyarrow.dataset as ds
 
         files = open_files(self.config, self.client)
-        # What a whole object holds is not to be held in memory: row groups are fetched one by one instead.
+        # pre_buffer holds all that it has fetched until the end; here a row group is the end.
         settings = ds.ParquetFragmentScanOptions(pre_buffer=True, arrow_extensions_enabled=True)
         layout = ds.ParquetFileFormat(coerce_int96_timestamp_unit="us", default_fragment_scan_options=settings)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import os
 import socket
 import subprocess
@@ -86,6 +87,8 @@ class Store:
     bucket: str
     folder: Path
     client: Any
+    users: dict[str, dict[str, str]] = field(default_factory=dict)
+    secret = SECRET
 
     def put(self, key: str, body: bytes | str) -> None:
         """Put an object."""
@@ -132,20 +135,55 @@ class Store:
         return self.pipeline(text, **more)
 
 
-def make_store(endpoint: str, folder: Path) -> Store:
+def make_store(endpoint: str, folder: Path, users: dict[str, dict[str, str]] | None = None) -> Store:
     """Make a bucket with a name of its own."""
+    keys = (users or {}).get("owner", {"access_key_id": "x", "secret_access_key": "y"})
     client = boto3.client(
-        "s3", endpoint_url=endpoint, region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="y"
+        "s3", endpoint_url=endpoint, region_name="us-east-1", **{f"aws_{k}": v for k, v in keys.items()}
     )
     bucket = f"bucket-{os.getpid()}-{time.time_ns()}"
     client.create_bucket(Bucket=bucket)
-    return Store(endpoint, bucket, folder, client)
+    return Store(endpoint, bucket, folder, client, users or {})
 
 
 @pytest.fixture
 def store(server: str, tmp_path: Path, spools: Path) -> Store:  # noqa: ARG001 - it looks after temporary files
     """Make a bucket."""
     return make_store(server, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def strict_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, dict[str, dict[str, str]]]]:
+    """Run an S3 server that checks signatures and permissions; its URL, and keys of an `owner` and of a `reader`."""
+    process, endpoint = serve(tmp_path_factory.mktemp("strict") / "log")
+    try:
+        root = {"endpoint_url": endpoint, "region_name": "us-east-1", "aws_access_key_id": "x"}
+        iam = boto3.client("iam", aws_secret_access_key="y", **root)
+        trust = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
+        iam.create_role(RoleName="lake", AssumeRolePolicyDocument=json.dumps({"Statement": [trust]}))
+        allowed = {"owner": ["s3:*", "sts:*"], "reader": ["s3:List*", "s3:GetObject"]}
+        users = {}
+        for name, actions in allowed.items():
+            policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": actions, "Resource": "*"}]}
+            iam.create_user(UserName=name)
+            iam.put_user_policy(UserName=name, PolicyName="p", PolicyDocument=json.dumps(policy))
+            key = iam.create_access_key(UserName=name)["AccessKey"]
+            users[name] = {"access_key_id": key["AccessKeyId"], "secret_access_key": key["SecretAccessKey"]}
+        policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": ["s3:*"], "Resource": "*"}]}
+        iam.put_role_policy(RoleName="lake", PolicyName="p", PolicyDocument=json.dumps(policy))
+        reset = urllib.request.Request(f"{endpoint}/moto-api/reset-auth", b"0", method="POST")
+        urllib.request.urlopen(reset, timeout=5).close()
+        yield endpoint, users
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture
+def strict(strict_server: tuple[str, Any], tmp_path: Path, spools: Path) -> Store:  # noqa: ARG001 - see above
+    """Make a bucket on the server that checks signatures."""
+    endpoint, users = strict_server
+    return make_store(endpoint, tmp_path, users)
 
 
 @dataclass(frozen=True)
