@@ -10,7 +10,7 @@ with Pipeline.from_file("orders.yaml").run(profile="prod", vars={"region": "EU"}
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,14 +18,15 @@ from threading import Event
 from typing import Any
 
 from sqlflow.errors import DocumentError
-from sqlflow.plan import Asked, Plan, Request, make_plan
+from sqlflow.plan import Asked, Plan, Request, make_plan, parse_ahead
 from sqlflow.problem import Problem
 from sqlflow.project import Workspace, display, open_workspace
 from sqlflow.registry import Catalog, discover
 from sqlflow.result import RunResult
-from sqlflow.run import execute
+from sqlflow.run import Interrupted, execute, find_run
 from sqlflow.sdk import Observer
-from sqlflow.spec import CheckOptions, Envelope, read_pipeline
+from sqlflow.spec import CheckOptions, Document, Envelope, read_pipeline
+from sqlflow.spec import Pipeline as PipelineModel
 
 RESERVED = {
     "step type": frozenset(Envelope.model_fields),
@@ -44,6 +45,10 @@ def new_run_id(now: datetime) -> str:
     return f"{now:%Y%m%dT%H%M%S}{now.microsecond // 1000:03d}Z-{os.urandom(3).hex()}"
 
 
+TOGETHER = 200
+"""Documents of one `validate_all` that are held in memory at a time."""
+
+
 @dataclass
 class Pipeline:
     """A pipeline document and what it needs to run."""
@@ -51,6 +56,8 @@ class Pipeline:
     path: Path
     catalog: Catalog = field(default_factory=installed)
     workspace: Workspace | None = None
+    document: Document[Any] | list[Problem] | None = None
+    """What was read of it already; a document is good for one plan."""
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str]) -> Pipeline:
@@ -74,9 +81,6 @@ class Pipeline:
             DocumentError: it cannot run; carries every problem.
 
         """
-        document = read_pipeline(self.path, display(self.path))
-        if isinstance(document, list):
-            raise DocumentError(document)
         now = datetime.now(UTC)
         given = {name: _text(value) for name, value in (vars or {}).items()}
         request = Request(
@@ -91,7 +95,45 @@ class Pipeline:
             offline,
             asked or Asked(),
         )
-        return make_plan(document, self.workspace or open_workspace(self.path), self.catalog, request)
+        return self._plan(request)
+
+    def plan_again(self, run_id: str | None = None) -> tuple[Plan, Interrupted]:
+        """Plan what is left of a run: the one named, or the last one of this pipeline.
+
+        Variables, profile, selection and the time of the start are those of that run.
+
+        Raises:
+            SQLFlowError: there is no such run.
+            DocumentError: the document cannot run.
+
+        """
+        document = self._document()
+        name = document.model.name if document.model else self.path.stem
+        run = find_run((self.workspace or open_workspace(self.path)).target, name, run_id)
+        asked = run.data.get("asked") or {}
+        flags = {key: asked[key] for key in ("full_refresh", "since", "until", "changed") if key in asked}
+        hidden = "***"
+        request = Request(
+            run.run_id,
+            run.started_at,
+            run.data.get("profile"),
+            environment=os.environ,
+            select=tuple(asked.get("select") or ()),
+            exclude=tuple(asked.get("exclude") or ()),
+            asked=Asked(**flags),
+            recorded={name: value for name, value in run.data.get("variables", {}).items() if value != hidden},
+        )
+        return self._plan(request), run
+
+    def _document(self) -> Document[PipelineModel]:
+        document, self.document = self.document, None
+        document = read_pipeline(self.path, display(self.path)) if document is None else document
+        if isinstance(document, list):
+            raise DocumentError(document)
+        return document
+
+    def _plan(self, request: Request) -> Plan:
+        return make_plan(self._document(), self.workspace or open_workspace(self.path), self.catalog, request)
 
     def validate(self, *, profile: str | None = None, vars: Mapping[str, Any] | None = None) -> tuple[Problem, ...]:  # noqa: A002
         """Return every problem of the document; nothing is run, and no network or credential is touched."""
@@ -111,16 +153,45 @@ class Pipeline:
         full_refresh: bool = False,
         since: str | None = None,
         until: str | None = None,
+        changed: bool = False,
         observers: Sequence[Observer] = (),
         stop: Event | None = None,
     ) -> RunResult:
         """Run the pipeline. A failed step is told in the result; what keeps the run from starting is raised.
 
-        `since` and `until` are a half-open range of the cursor or of batches.
+        `since` and `until` are a half-open range of the cursor or of batches. `changed` leaves out steps that would
+        do again what they have done.
         """
-        asked = Asked(full_refresh, since, until)
+        asked = Asked(full_refresh, since, until, changed)
         plan = self.plan(profile=profile, vars=vars, select=select, exclude=exclude, fail_fast=fail_fast, asked=asked)
         return run_plan(plan, self.catalog, observers, stop, keep_open=_is_transient(plan))
+
+    def resume(
+        self, run_id: str | None = None, *, observers: Sequence[Observer] = (), stop: Event | None = None
+    ) -> RunResult:
+        """Go on with a run that ended early: what failed, was stopped, or never started."""
+        plan, interrupted = self.plan_again(run_id)
+        keep_open = _is_transient(plan)
+        return run_plan(plan, self.catalog, observers, stop, keep_open=keep_open, interrupted=interrupted)
+
+
+def validate_all(
+    paths: Sequence[Path],
+    catalog: Catalog,
+    *,
+    profile: str | None = None,
+    vars: Mapping[str, Any] | None = None,  # noqa: A002
+) -> Iterator[Problem]:
+    """Yield every problem of many documents. Their SQL is parsed together, and a folder's project is read once."""
+    projects: dict[Path, Workspace] = {}
+    for start in range(0, len(paths), TOGETHER):
+        read = [(path, read_pipeline(path, display(path))) for path in paths[start : start + TOGETHER]]
+        parse_ahead(document for _, document in read if isinstance(document, Document))
+        for path, document in read:
+            if path.parent not in projects:
+                projects[path.parent] = open_workspace(path)
+            pipeline = Pipeline(path, catalog, projects[path.parent].afresh(), document)
+            yield from pipeline.validate(profile=profile, vars=vars)
 
 
 def run_plan(
@@ -130,10 +201,11 @@ def run_plan(
     stop: Event | None = None,
     *,
     keep_open: bool = False,
+    interrupted: Interrupted | None = None,
 ) -> RunResult:
     """Execute a plan and return its result."""
     named = [(type(observer).__name__, observer) for observer in observers]
-    finished = execute(plan, catalog, named, stop, keep_open=keep_open)
+    finished = execute(plan, catalog, named, stop, keep_open=keep_open, interrupted=interrupted)
     return RunResult(plan, finished.record, finished.notices, finished.session)
 
 

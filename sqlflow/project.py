@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sqlflow.problem import Problem, did_you_mean
@@ -43,6 +43,14 @@ class Workspace:
     def target(self) -> Path:
         """Where records of runs go. Removing it loses no data."""
         return self.folder / "target"
+
+    def afresh(self) -> Workspace:
+        """Return the same project for another pipeline, without what was noted about it for this one."""
+        if self.document is None:
+            return replace(self, problems=list(self.problems))
+        noted = self.document.diagnosis
+        diagnosis = replace(noted, problems=list(noted.problems), undefined={}, unknown={})
+        return replace(self, document=replace(self.document, diagnosis=diagnosis), problems=list(self.problems))
 
     def warehouse_name(self, pipeline: str) -> str:
         """Return the name of the warehouse file when the profile names none."""

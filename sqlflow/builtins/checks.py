@@ -64,6 +64,7 @@ class NotNull(CheckKind):
     """Every row has a value in these columns."""
 
     name = "not_null"
+    sifts = True
     Config = NotNullConfig
     scope = "batch"
     shorthand = "columns"
@@ -112,6 +113,7 @@ class AcceptedValues(CheckKind):
     """A column holds nothing but these values, or NULL."""
 
     name = "accepted_values"
+    sifts = True
     Config = AcceptedValuesConfig
     scope = "batch"
 
@@ -138,6 +140,7 @@ class Relationships(CheckKind):
     """Every value of a column occurs in a column of another table; NULL passes."""
 
     name = "relationships"
+    sifts = True
     Config = RelationshipsConfig
     scope = "batch"
 
@@ -201,6 +204,7 @@ class ExpressionCheck(CheckKind):
     """A SQL expression is not false in any row."""
 
     name = "expression"
+    sifts = True
     Config = ExpressionConfig
     scope = "batch"
     shorthand = "expression"
@@ -226,6 +230,7 @@ class Freshness(CheckKind):
     name = "freshness"
     Config = FreshnessConfig
     scope = "target"
+    steady = False
 
     def compile(self, config: FreshnessConfig, relation: str) -> TableTest:
         """Take the latest value and hold it against the clock."""

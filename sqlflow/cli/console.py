@@ -72,15 +72,20 @@ class Plain:
     def finished(self, event: StepFinished) -> list[str]:
         """Return the line of a step, with its error below it."""
         sign, colour = _SIGN[event.state]
-        told = [told_rows(event.type, event.rows), *event.summary.get("outputs", ())]
+        what = "view" if event.summary.get("view") else told_rows(event.type, event.rows)
+        told = [what, *event.summary.get("outputs", ())]
         if checks := event.summary.get("checks"):
             told.append(plural(checks, "check"))
+        if because := event.summary.get("because"):
+            told.append("ran: " + "; ".join(because))
         if note := event.summary.get("note"):
             told.append(note)
+        if tolerated := event.summary.get("tolerated"):
+            told.append(f"{plural(tolerated, 'failure')} let through by max_failures")
         if event.state == "succeeded":
             told.append(duration(event.duration_ms))
         error = event.summary.get("error")
-        if event.state in ("skipped", "cancelled") and event.reason:
+        if (event.state in ("skipped", "cancelled") and event.reason) or event.reason == "committed before":
             told = [event.reason]
         elif error:
             told = [f"{error['code']} {error['message'].splitlines()[0]}"]
@@ -143,5 +148,6 @@ def told_rows(kind: str, rows: RowCounts) -> str:
             if rows.updated or rows.deleted or rows.read not in (None, rows.inserted)
             else plural(rows.inserted, "row")
         )
-    told += [f"{n:,} {word}" for n, word in ((rows.updated, "updated"), (rows.deleted, "deleted")) if n]
+    counts = ((rows.updated, "updated"), (rows.deleted, "deleted"), (rows.quarantined, "quarantined"))
+    told += [f"{n:,} {word}" for n, word in counts if n]
     return ", ".join(told)

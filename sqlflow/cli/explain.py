@@ -12,11 +12,11 @@ EXAMPLE = "Example: sqlflow explain SF201"
 
 
 def run(
-    name: Annotated[
-        str,
+    words: Annotated[
+        list[str],
         typer.Argument(
-            metavar="CODE|NAME",
-            help="A problem code, or a step type, connector or check.",
+            metavar="CODE|[KIND] NAME",
+            help="A problem code, or a step type, connector or check, its kind before it or not.",
             show_default=False,
         ),
     ],
@@ -29,14 +29,16 @@ def run(
 
     from .render import paint, show_json
 
-    found = explain(name.upper())
+    name = words[-1]
+    found = explain(name.upper()) if len(words) == 1 else None
     if found is None:
-        from .reference import described, known_names
+        from .reference import described, kinds_of, known_names
 
-        if (text := described(name)) is not None:
+        kinds = kinds_of(" ".join(words[:-1]))
+        if (text := described(name, kinds)) is not None:
             print(text)
             return 0
-        hint = did_you_mean(name, [*all_codes(), *known_names()], noun="name")
+        hint = did_you_mean(name, [*(all_codes() if len(words) == 1 else ()), *known_names(kinds)], noun="name")
         raise SQLFlowError(f"nothing is called {name!r}", hint=hint)
     if output is Output.json:
         show_json(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +11,20 @@ import typer
 
 from sqlflow.errors import DocumentError
 from sqlflow.problem import Problem
+
+LAST = "last"
+"""Stands for the run id where `--resume` is given without one."""
+
+
+def with_last_run(arguments: list[str]) -> list[str]:
+    """Name the last run after a `--resume` that names none; the parser knows no option whose value may be left out."""
+    found: list[str] = []
+    for position, argument in enumerate(arguments):
+        found.append(argument)
+        following = arguments[position + 1] if position + 1 < len(arguments) else ""
+        if argument == "--resume" and not re.fullmatch(r"\d{8}T\d+Z-\w+|last", following):
+            found.append(LAST)
+    return found
 
 
 class Output(StrEnum):
@@ -44,6 +59,15 @@ FromOption = Annotated[
 ToOption = Annotated[
     str | None,
     typer.Option("--to", metavar="VALUE", help="Read up to this cursor value, exclusive.", show_default=False),
+]
+ChangedOption = Annotated[
+    bool, typer.Option("--changed", help="Leave out steps that would do again what they have done.")
+]
+ResumeOption = Annotated[
+    str | None,
+    typer.Option(
+        "--resume", metavar="[RUN_ID]", help="Go on with a run; the last one if none is named.", show_default=False
+    ),
 ]
 OutputOption = Annotated[Output, typer.Option("--output", "-o", help="Answer for people or for machines.")]
 

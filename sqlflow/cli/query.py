@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from enum import StrEnum
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import Annotated, Any
 
 import typer
@@ -62,22 +62,23 @@ def _fetched(session: Session, sql: str) -> Any:
     """Fetch in another thread, so that Ctrl-C is heard here and interrupts the query."""
     answers: list[Any] = []
     errors: list[Exception] = []
+    ended = Event()  # join and is_alive believe that a thread has ended when Ctrl-C comes while they wait
 
     def fetch() -> None:
         try:
             answers.append(session.arrow(sql))
         except Exception as error:  # noqa: BLE001 - handed to the thread that waits
             errors.append(error)
+        finally:
+            ended.set()
 
-    worker = Thread(target=fetch, daemon=True)
-    worker.start()
+    Thread(target=fetch, daemon=True).start()
     try:
-        while worker.is_alive():
-            worker.join(0.1)
+        while not ended.wait(0.1):
+            pass
     except KeyboardInterrupt:
-        while worker.is_alive():  # an interrupt between two statements is lost, so it is repeated
+        while not ended.wait(0.1):  # an interrupt between two statements is lost, so it is repeated
             session.interrupt()
-            worker.join(0.1)
         raise
     if errors:
         raise errors[0]

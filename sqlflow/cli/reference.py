@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
+from sqlflow.errors import SQLFlowError
 from sqlflow.pipeline import installed
+from sqlflow.problem import did_you_mean
 from sqlflow.sdk import field_docs
 
 if TYPE_CHECKING:
@@ -15,18 +18,31 @@ if TYPE_CHECKING:
 _KINDS = ("step type", "connector", "check", "engine", "storage backend")
 
 
-def known_names() -> list[str]:
-    """Return everything that can be described."""
+def kinds_of(word: str) -> tuple[str, ...]:
+    """Return the kinds that a word means: one, also by its first word alone, or all when there is none.
+
+    Raises:
+        SQLFlowError: there is no such kind.
+
+    """
+    found = tuple(kind for kind in _KINDS if not word or word.lower() in (kind, kind.split()[0]))
+    if not found:
+        raise SQLFlowError(f"there is no kind {word!r}", hint=did_you_mean(word, _KINDS, noun="kind"))
+    return found
+
+
+def known_names(kinds: Iterable[str]) -> list[str]:
+    """Return everything of these kinds that can be described."""
     catalog = installed()
-    return [name for kind in _KINDS for name in catalog.names(kind)]
+    return [name for kind in kinds for name in catalog.names(kind)]
 
 
-def described(name: str) -> str | None:
-    """Describe all that bears a name, or return None."""
+def described(name: str, kinds: Iterable[str]) -> str | None:
+    """Describe all of these kinds that bears a name, or return None."""
     catalog = installed()
     parts = [
         _describe(kind, owned.item, owned.owner.distribution)
-        for kind in _KINDS
+        for kind in kinds
         for owned in catalog.all(kind)
         if owned.name == name
     ]

@@ -10,13 +10,19 @@ from typing import Annotated, Any
 
 import typer
 
+from sqlflow.errors import DocumentError
+from sqlflow.problem import Problem
+
 from .options import (
+    LAST,
+    ChangedOption,
     ExcludeOption,
     FromOption,
     Output,
     OutputOption,
     ProfileOption,
     RefreshOption,
+    ResumeOption,
     SelectOption,
     Spec,
     ToOption,
@@ -38,6 +44,8 @@ def run(
     full_refresh: RefreshOption = False,
     since: FromOption = None,
     until: ToOption = None,
+    changed: ChangedOption = False,
+    resume: ResumeOption = None,
     output: OutputOption = Output.text,
 ) -> int:
     """Run a pipeline."""
@@ -50,18 +58,26 @@ def run(
     stop = Event()
     _obey_signals(stop)
     pipeline = Pipeline.from_file(spec)
-    plan = pipeline.plan(
-        profile=profile,
-        vars=variables(var),
-        select=selectors(select),
-        exclude=selectors(exclude),
-        fail_fast=fail_fast,
-        asked=Asked(full_refresh, since, until),
-    )
+    asked = Asked(full_refresh, since, until, changed)
+    interrupted = None
+    if resume is not None:
+        if asked != Asked() or profile or var or select or exclude:
+            hint = "a run goes on as it began: give --resume alone"
+            raise DocumentError([Problem("SF413", "--resume takes no other option", None, hint)])
+        plan, interrupted = pipeline.plan_again(None if resume == LAST else resume)
+    else:
+        plan = pipeline.plan(
+            profile=profile,
+            vars=variables(var),
+            select=selectors(select),
+            exclude=selectors(exclude),
+            fail_fast=fail_fast,
+            asked=asked,
+        )
     for note in plan.notes:
         print(problem_text(note, sys.stderr), file=sys.stderr)
     watching: list[Any] = [watcher()] if output is Output.text else []
-    result = run_plan(plan, pipeline.catalog, watching, stop)
+    result = run_plan(plan, pipeline.catalog, watching, stop, interrupted=interrupted)
     for notice in result.notices:
         print(f"warning: {notice}", file=sys.stderr)
     if output is Output.json:

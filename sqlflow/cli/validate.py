@@ -31,15 +31,13 @@ def run(
     output: OutputOption = Output.text,
 ) -> int:
     """Tell every problem of every document; nothing is run."""
-    from sqlflow.pipeline import Pipeline, installed
+    from sqlflow.pipeline import installed, validate_all
 
     from .render import plural, problem_data, show_json, show_problems
 
     files, problems = collect(specs or [])
     given = variables(var)
-    catalog = installed()
-    for path in files:
-        problems += Pipeline(path, catalog).validate(profile=profile, vars=given)
+    problems += validate_all(files, installed(), profile=profile, vars=given)
     problems = list(dict.fromkeys(problems))
     errors = sum(p.severity == "error" for p in problems)
     unchecked = sum(p.severity == "unchecked" for p in problems)

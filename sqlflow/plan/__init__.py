@@ -7,10 +7,10 @@ from .effects import effects
 from .endpoints import Connections, declared_connections
 from .engines import engine_plan
 from .graph import table_key
-from .model import Condition, EnginePlan, Plan, PlannedStep
+from .model import Asked, Condition, EnginePlan, Plan, PlannedStep
 from .planner import Request, make_plan
+from .sqlfields import parse_ahead
 from .variables import Scope, Value
-from .windows import Asked
 
 __all__ = [
     "Asked",
@@ -26,5 +26,6 @@ __all__ = [
     "effects",
     "engine_plan",
     "make_plan",
+    "parse_ahead",
     "table_key",
 ]

@@ -72,8 +72,14 @@ def _bind(
         for statement in binder.bind(role, piece) if text is not None else ():
             reads |= statement.reads
             parameters |= statement.parameters
+    if options.quarantine and not (kind.sifts and scope == "batch"):
+        why = "finds no single rows" if not kind.sifts else f"holds on the {scope}"
+        hint = "quarantine belongs to row checks of a batch: not_null, accepted_values, expression, relationships"
+        diagnosis.add("SF322", f"check {kind.name!r} {why}, so none can be set aside", node.values["quarantine"], hint)
     name = options.name or _name(kind, to_data(body))
-    check = Check(name, kind, config, scope, options.severity, options.where, options.max_failures, parameters)
+    check = Check(
+        name, kind, config, scope, options.severity, options.where, options.max_failures, options.quarantine, parameters
+    )
     return BoundCheck(check, frozenset(reads))
 
 

@@ -13,6 +13,9 @@ from sqlflow.sdk import fold, fold_name
 
 from .model import PlannedStep
 
+SHOWN = 20
+"""Steps of a ring that are told by name."""
+
 
 @dataclass
 class Graph:
@@ -60,9 +63,9 @@ def build(steps: list[PlannedStep], problems: list[Problem]) -> Graph:
             earlier = shared[: next(i for i, s in enumerate(shared) if s.id == step.id)]
             for writer in earlier:
                 graph.add(step.id, writer.id, table)
-    for step in steps:
+    for step in (s for s in steps if s.plan.inputs):
         for writer in steps:
-            for output in writer.plan.outputs if step.plan.inputs else ():
+            for output in writer.plan.outputs:
                 if any(feeds(output, place) for place in step.plan.inputs):
                     graph.add(step.id, writer.id, output)
     _add_named(graph, steps, problems)
@@ -133,14 +136,16 @@ def _ring(edges: Mapping[str, Iterable[str]]) -> list[str]:
 
 
 def _ring_problem(ring: list[str], graph: Graph, by_id: Mapping[str, PlannedStep]) -> Problem:
-    ties = " -> ".join(
+    ties = [
         f"{later} (needs {graph.reasons.get((later, earlier), '?')})"
         for earlier, later in zip(ring[-2::-1], ring[:0:-1], strict=True)
-    )
+    ]
+    if len(ties) > SHOWN:
+        ties[SHOWN // 2 : -SHOWN // 2] = [f"... {len(ties) - SHOWN:,} more ..."]
     marks = sorted({by_id[name].mark for name in ring})
     hint = "let one of them read another table, or merge them into one step"
-    message = f"steps wait for each other in a ring: {ties} -> {ring[-1]}"
-    return Problem("SF402", message, marks[0], hint, related=tuple(marks[1:]))
+    message = f"steps wait for each other in a ring: {' -> '.join(ties)} -> {ring[-1]}"
+    return Problem("SF402", message, marks[0], hint, related=tuple(marks[1:SHOWN]))
 
 
 def downstream(waits_for: Mapping[str, Iterable[str]], start: str) -> set[str]:

@@ -16,6 +16,17 @@ from .variables import Value
 
 
 @dataclass(frozen=True)
+class Asked:
+    """What the command line asks of all steps. `since` and `until` are half-open."""
+
+    full_refresh: bool = False
+    since: str | None = None
+    until: str | None = None
+    changed: bool = False
+    """Whether steps that would do again what they have done are left out."""
+
+
+@dataclass(frozen=True)
 class Condition:
     """A `when`. Without `reads` it is decided already, in `holds`; otherwise just before the step."""
 
@@ -86,6 +97,9 @@ class Plan:
     failure_policy: FailurePolicy
     redactor: Redactor
     function_folders: tuple[Path, ...]
+    asked: Asked = field(default_factory=Asked)
+    select: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
     notes: tuple[Problem, ...] = field(default=())
     """Warnings, and what could not be checked here."""
 

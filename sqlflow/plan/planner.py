@@ -13,18 +13,32 @@ from sqlflow.problem import Problem, Severity, did_you_mean
 from sqlflow.project import ActiveProfile, Workspace
 from sqlflow.registry import Catalog
 from sqlflow.sdk import Redactor
-from sqlflow.spec import Defaults, Document, Mapping, Node, Pipeline, Scalar, Sequence, validate
+from sqlflow.spec import (
+    NAME_PATTERN,
+    Defaults,
+    Document,
+    Mapping,
+    Node,
+    Pipeline,
+    Scalar,
+    Sequence,
+    as_text,
+    describe,
+    text_hint,
+    validate,
+)
 
 from .binding import ENVELOPE, StepBinder
 from .endpoints import Connections, declared_connections
 from .engines import engine_plan
 from .expansion import instances, is_plain_id, with_defaults
 from .graph import build, feeds, ordered
-from .model import Plan, PlannedStep
+from .model import Asked, Plan, PlannedStep
 from .rules import reserved_schemas, shared_outputs, shared_tables
 from .selection import selected
+from .sqlfields import parse_ahead
 from .variables import Declaration, Scope, resolve_variables
-from .windows import Asked, with_windows
+from .windows import with_windows
 
 DEFAULT_CONCURRENCY = 4
 
@@ -43,6 +57,8 @@ class Request:
     fail_fast: bool = False
     offline: bool = False
     asked: Asked = field(default_factory=Asked)
+    recorded: MappingType[str, Any] = field(default_factory=dict)
+    """Values of variables in the run that is resumed; those that are declared no more do not count."""
 
 
 def make_plan(document: Document[Pipeline], workspace: Workspace, catalog: Catalog, request: Request) -> Plan:
@@ -114,6 +130,9 @@ class _Planner:
             failure_policy="fail_fast" if self.request.fail_fast else policy,
             redactor=self.redactor,
             function_folders=tuple(self.workspace.function_folders()),
+            asked=self.request.asked,
+            select=self.request.select,
+            exclude=self.request.exclude,
         )
 
     def problems(self) -> list[Problem]:
@@ -174,7 +193,9 @@ class _Planner:
             )
         declarations.reverse()  # the pipeline's own default is the weakest
         given = (profile.model.vars, profile.node.values.get("vars"), profile.diagnosis)
-        self.values = resolve_variables(base, declarations, given, request.variables, self.diagnosis)
+        declared = {name for declaration in declarations for name in declaration.variables} | set(given[0])
+        again = {name: as_text(value) for name, value in request.recorded.items() if name in declared}
+        self.values = resolve_variables(base, declarations, given, {**again, **request.variables}, self.diagnosis)
         for value in self.values.values():
             if value.secret:
                 self.redactor.add(value.value)
@@ -196,6 +217,7 @@ class _Planner:
                 )
 
     def _steps(self, scope: Scope, connections: Connections) -> list[PlannedStep]:
+        parse_ahead([self.document])
         node = self.document.node("steps")
         defaults_node = self.document.node("defaults")
         defaults = None
@@ -209,6 +231,10 @@ class _Planner:
         for position, item in enumerate(node.items if isinstance(node, Sequence) else ()):
             named = item.values.get("id") if isinstance(item, Mapping) else None
             if not isinstance(item, Mapping) or not is_plain_id(named):
+                if isinstance(named, Scalar) and named.value is not None and not isinstance(named.value, str):
+                    told = f"id of step {position + 1} must be text, found {describe(named)}"
+                    self.diagnosis.add("SF203", told, named, text_hint(named, NAME_PATTERN))
+                    continue
                 place = named or item
                 self.diagnosis.add(
                     "SF202", f"step {position + 1} has no id", place, "add id: and a name that is written out"
@@ -249,7 +275,7 @@ class _Planner:
                 self.diagnosis.add("SF201", f"no step of this pipeline takes the default {key!r}", place, "remove it")
 
 
-_STEP = re.compile(r"step '[^']*'")
+_STEP = re.compile(r"step '[^']*'|\bdefaults\b")
 
 
 def _once(problems: list[Problem]) -> list[Problem]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from sqlflow.problem import Problem
+from sqlflow.problem import Mark, Problem
 from sqlflow.sdk import split_name
 
 from .graph import table_key, writers
@@ -30,7 +30,7 @@ def shared_tables(steps: Iterable[PlannedStep]) -> Iterator[Problem]:
                     f"step {step.id!r} replaces {table}, which step {first.id!r} has written before it",
                     step.mark,
                     "write mode: append, merge or delete_insert, or another target",
-                    related=(first.mark,),
+                    related=_elsewhere(first, step),
                 )
             elif step.plan.remembers and first.plan.mode == "replace":
                 yield Problem(
@@ -46,7 +46,7 @@ def shared_tables(steps: Iterable[PlannedStep]) -> Iterator[Problem]:
                     f"step {step.id!r} and step {first.id!r} make {table} a view and a table",
                     step.mark,
                     "let one of them write another target",
-                    related=(first.mark,),
+                    related=_elsewhere(first, step),
                 )
 
 
@@ -61,8 +61,13 @@ def shared_outputs(steps: Iterable[PlannedStep]) -> Iterator[Problem]:
                     f"step {step.id!r} and step {first.id!r} both write {output}",
                     step.mark,
                     "give one of them another path",
-                    related=(first.mark,),
+                    related=_elsewhere(first, step),
                 )
+
+
+def _elsewhere(first: PlannedStep, step: PlannedStep) -> tuple[Mark, ...]:
+    """Return the place of the first step, unless one step of the document stands for both."""
+    return () if first.mark == step.mark else (first.mark,)
 
 
 def reserved_schemas(steps: Iterable[PlannedStep]) -> Iterator[Problem]:

@@ -9,12 +9,24 @@ from pathlib import Path
 from typing import Any
 
 from sqlflow.sdk import BoundStatement, Role
-from sqlflow.spec import Diagnosis, Node, Scalar, Source, is_interpolated, read_source
+from sqlflow.spec import (
+    Diagnosis,
+    Document,
+    Mapping,
+    Node,
+    Pipeline,
+    Scalar,
+    Sequence,
+    Source,
+    is_interpolated,
+    read_source,
+)
 from sqlflow.sql import (
     REFUSED,
     Reference,
     References,
     SqlSyntaxError,
+    foresee,
     read_expression,
     read_query,
     read_statements,
@@ -82,6 +94,7 @@ class Binder:
             frozenset(references.reads),
             frozenset(references.writes),
             frozenset(p.name for p in references.parameters) & self.deferred,
+            references.volatile,
             references.digest,
             literal and strip(literal),
         )
@@ -96,7 +109,9 @@ class Binder:
             mark = piece.mark(reference.offset)
             place = mark if not isinstance(mark, Scalar) else self.diagnosis.source.at(mark)
             if reference.name.isdigit():
-                self.diagnosis.add("SF404", f"positional parameter ${reference.name}", place, "write $name")
+                shown = "?" if piece.text[reference.offset : reference.offset + 1] == "?" else f"${reference.name}"
+                hint = "write $name, the name of a variable that is declared under vars"
+                self.diagnosis.add("SF404", f"positional parameter {shown}", place, hint)
             elif value is None:
                 self.diagnosis.undefined.setdefault(reference.name, []).append(place)
             elif value.known:
@@ -141,6 +156,18 @@ class Binder:
                 )
                 return
         self.diagnosis.add("SF401", f"SQL: {error.message}", piece.mark(error.offset), "the SQL is DuckDB's dialect")
+
+
+def parse_ahead(documents: Iterable[Document[Pipeline]]) -> None:
+    """Parse what stands under `sql` in the steps of all documents in one go; binding then finds it parsed."""
+    texts: list[str] = []
+    for document in documents:
+        steps = document.node("steps")
+        for step in steps.items if isinstance(steps, Sequence) else ():
+            written = step.values.get("sql") if isinstance(step, Mapping) else None
+            if isinstance(written, Scalar) and isinstance(written.value, str):
+                texts.append(written.value)
+    foresee(texts)
 
 
 def strip(sql: str) -> str:

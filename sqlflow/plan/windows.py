@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from sqlflow.problem import Problem
 from sqlflow.sdk import Window
 
 from .graph import table_key, writers
-from .model import PlannedStep
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What the command line asks of all steps. `since` and `until` are half-open."""
-
-    full_refresh: bool = False
-    since: str | None = None
-    until: str | None = None
+from .model import Asked, PlannedStep
 
 
 def with_windows(steps: Sequence[PlannedStep], asked: Asked, problems: list[Problem]) -> list[PlannedStep]:
     """Return the steps with their windows; what cannot be asked of them is noted."""
-    if asked == Asked():
+    if not (asked.full_refresh or asked.since or asked.until):
         return list(steps)
     active = [step for step in steps if step.skip is None]
     problems += _range_problems(active, asked) if asked.since or asked.until else ()

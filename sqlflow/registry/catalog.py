@@ -83,6 +83,11 @@ class Catalog:
         owned = self.kind("function").get(name.lower())
         return owned[0].item if owned else None
 
+    def owner(self, kind: str, name: str) -> PluginRecord | None:
+        """Return the plugin that brought a name."""
+        owned = self.kind(kind).get(name)
+        return owned[0].owner if owned else None
+
     def observers(self) -> Iterator[tuple[PluginRecord, Callable[[], Observer]]]:
         """Yield the makers of observers."""
         for owned in self.all("observer"):

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
-from importlib.metadata import EntryPoint, entry_points
+from functools import lru_cache
+from importlib.metadata import Distribution, EntryPoint, entry_points
 from types import ModuleType
 from typing import Any
 
@@ -107,7 +108,14 @@ def _loadable(found: Iterable[EntryPoint]) -> Iterator[tuple[PluginRecord, Calla
 
 
 def _distribution(entry: EntryPoint) -> tuple[str, str]:
-    return (entry.dist.name, entry.dist.version) if entry.dist else ("unknown", "0")
+    return _named(entry.dist) if entry.dist else ("unknown", "0")
+
+
+@lru_cache(maxsize=256)
+def _named(distribution: Distribution) -> tuple[str, str]:
+    """Return name and version; each look at either reads the whole description of the distribution again."""
+    described = distribution.metadata
+    return described["Name"], described["Version"]
 
 
 def _refuse_unknown_hooks(module: ModuleType) -> None:

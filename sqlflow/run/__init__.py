@@ -3,12 +3,15 @@
 from .execution import Finished, execute, open_session
 from .journal import prune, recorded_runs, runs_folder
 from .record import RunRecord, StepRecord
+from .resume import Interrupted, find_run
 
 __all__ = [
     "Finished",
+    "Interrupted",
     "RunRecord",
     "StepRecord",
     "execute",
+    "find_run",
     "open_session",
     "prune",
     "recorded_runs",

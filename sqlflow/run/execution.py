@@ -6,7 +6,7 @@ import resource
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from threading import Event
 
@@ -17,9 +17,11 @@ from sqlflow.sdk import Observer, Opening, RunFinished, RunStarted, Session, Udf
 from sqlflow.version import __version__
 
 from .bus import Bus
+from .fingerprint import Fingerprints
 from .journal import Journal
 from .orchestrator import Orchestrator
 from .record import RunRecord, StepRecord
+from .resume import Interrupted, resumed
 from .telemetry import Tracing, tracing
 
 
@@ -46,6 +48,7 @@ def execute(
     stop: Event | None = None,
     *,
     keep_open: bool = False,
+    interrupted: Interrupted | None = None,
 ) -> Finished:
     """Run a plan to its end, whichever. A failed step is told in the record, not raised.
 
@@ -56,7 +59,7 @@ def execute(
 
     """
     with tracing(plan) as tracer:
-        return _execute(plan, catalog, observers, stop or Event(), tracer, keep_open=keep_open)
+        return _execute(plan, catalog, observers, stop or Event(), tracer, interrupted, keep_open=keep_open)
 
 
 def _execute(
@@ -65,6 +68,7 @@ def _execute(
     observers: Sequence[tuple[str, Observer]],
     stop: Event,
     tracer: Tracing,
+    interrupted: Interrupted | None,
     *,
     keep_open: bool,
 ) -> Finished:
@@ -75,12 +79,15 @@ def _execute(
         session.prepare(sorted({schema for step in plan.steps for schema in _schemas(step.plan.writes)}))
         for function in functions:
             _register(session, function)
-        journal = Journal(plan)
         record = _blank(plan)
+        prints = Fingerprints(plan, catalog, {f.name.lower(): f for f in functions})
+        if interrupted is not None:
+            plan = resumed(plan, record, interrupted, session, prints)
+        journal = Journal(plan, again=interrupted is not None)
         made = [(owner.name, make()) for owner, make in catalog.observers()]
         bus = Bus([("journal", journal), *observers, *made, *tracer.observers], plan.redactor)
         try:
-            _run(plan, tracer.wrap(session), bus, record, journal, stop)
+            _run(plan, tracer.wrap(session), bus, record, journal, stop, prints)
         finally:
             journal.close()
         finished = True
@@ -90,7 +97,15 @@ def _execute(
             session.close()
 
 
-def _run(plan: Plan, session: Session, bus: Bus, record: RunRecord, journal: Journal, stop: Event) -> None:
+def _run(
+    plan: Plan,
+    session: Session,
+    bus: Bus,
+    record: RunRecord,
+    journal: Journal,
+    stop: Event,
+    prints: Fingerprints,
+) -> None:
     started = time.perf_counter()
     journal.begin(record)
     bus.send(
@@ -101,7 +116,7 @@ def _run(plan: Plan, session: Session, bus: Bus, record: RunRecord, journal: Jou
         steps=tuple(step.id for step in plan.steps),
     )
     try:
-        record.status = Orchestrator(plan, session, bus, record, stop).run()
+        record.status = Orchestrator(plan, session, bus, record, stop, prints).run()
     finally:
         if record.status == "running":
             record.status = "failed"
@@ -130,6 +145,7 @@ def _blank(plan: Plan) -> RunRecord:
         steps,
         variables,
         version=__version__,
+        asked={**asdict(plan.asked), "select": list(plan.select), "exclude": list(plan.exclude)},
     )
 
 

@@ -19,11 +19,11 @@ from .record import RunRecord
 class Journal:
     """Writes the files of one run. An observer; also handed the record at start and end."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, *, again: bool = False) -> None:
         self.plan = plan
         self.folder = runs_folder(plan.target) / plan.run_id
         try:
-            self.folder.mkdir(parents=True)
+            self.folder.mkdir(parents=True, exist_ok=again)
             self.events = (self.folder / "events.ndjson").open("a", encoding="utf-8")
         except OSError as error:
             raise _cannot_write(self.folder, error) from error

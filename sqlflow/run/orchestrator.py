@@ -10,7 +10,9 @@ from sqlflow.plan import Plan, PlannedStep
 from sqlflow.sdk import RunStatus, Session
 
 from .bus import Bus
+from .fingerprint import Fingerprints
 from .record import RunRecord
+from .resume import DONE
 from .task import Task
 
 TICK = 0.1
@@ -20,12 +22,15 @@ TICK = 0.1
 class Orchestrator:
     """Runs the steps of one plan in threads, one session each."""
 
-    def __init__(self, plan: Plan, session: Session, bus: Bus, record: RunRecord, stop: Event) -> None:
+    def __init__(
+        self, plan: Plan, session: Session, bus: Bus, record: RunRecord, stop: Event, prints: Fingerprints
+    ) -> None:
         self.plan = plan
         self.session = session
         self.bus = bus
         self.record = record
         self.stop = stop
+        self.prints = prints
         self.records = {step.id: step for step in record.steps}
         self.waiting: dict[str, set[str]] = {step.id: set(plan.waits_for[step.id]) for step in plan.steps}
         self.followers: dict[str, list[str]] = {step.id: [] for step in plan.steps}
@@ -64,9 +69,9 @@ class Orchestrator:
             if reason is None and (self._held() or len(running) >= self.plan.concurrency):
                 return
             self.ready.pop(0)
-            task = Task(self.plan, step, self.session, self.bus, self.records[step.id], self.stop)
+            task = self._task(step)
             if reason is not None:
-                task.record.status, task.record.reason = "skipped", reason
+                task.record.status, task.record.reason = "succeeded" if reason == DONE else "skipped", reason
                 task.tell()
                 self._ended(step)
             else:
@@ -114,4 +119,7 @@ class Orchestrator:
                 record.status, record.reason = "cancelled", "the run was stopped"
             else:
                 record.status, record.reason = "skipped", f"fail_fast: {self.first_failure} failed"
-            Task(self.plan, step, self.session, self.bus, record, self.stop).tell()
+            self._task(step).tell()
+
+    def _task(self, step: PlannedStep) -> Task:
+        return Task(self.plan, step, self.session, self.bus, self.records[step.id], self.stop, self.prints)

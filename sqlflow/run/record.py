@@ -31,6 +31,8 @@ class StepRecord:
     checks: tuple[CheckResult, ...] = ()
     warnings: list[str] = field(default_factory=list)
     note: str | None = None
+    because: tuple[str, ...] = ()
+    """Why a step ran though only what has changed was to run."""
     error: Mapping[str, Any] | None = None
 
     def as_dict(self) -> dict[str, Any]:
@@ -53,6 +55,7 @@ class StepRecord:
             "checks": [{**asdict(check), "sample": [dict(row) for row in check.sample]} for check in self.checks],
             "warnings": list(self.warnings),
             "note": self.note,
+            "because": list(self.because),
             "error": dict(self.error) if self.error else None,
         }
 
@@ -74,6 +77,10 @@ class RunRecord:
     cpu_ms: float = 0.0
     peak_memory_bytes: int = 0
     version: str = ""
+    asked: Mapping[str, Any] = field(default_factory=dict)
+    """The flags and selectors of the run."""
+    resumed: int = 0
+    """How often the run was taken up again."""
 
     def step(self, step_id: str) -> StepRecord:
         """Return the record of a step."""
@@ -95,6 +102,8 @@ class RunRecord:
             "cpu_ms": round(self.cpu_ms, 3),
             "peak_memory_bytes": self.peak_memory_bytes,
             "sqlflow_version": self.version,
+            "asked": dict(self.asked),
+            "resumed": self.resumed,
         }
 
 

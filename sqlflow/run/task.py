@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import time
 import traceback
 from collections.abc import Iterator
@@ -28,12 +29,13 @@ from sqlflow.sdk import (
 )
 
 from .bus import Bus
+from .fingerprint import Fingerprints, differences
 from .record import StepRecord
 from .retry import attempted
 
 
-class SkippedByCondition(Exception):
-    """A `when` over tables turned out false just before the step."""
+class Left(Exception):
+    """The step need not run, as it turned out just before it; says why."""
 
 
 @dataclass
@@ -46,6 +48,7 @@ class Task:
     bus: Bus
     record: StepRecord
     stop: Event
+    prints: Fingerprints
     deadline: float | None = None
     timed_out: bool = False
     _current: Session | None = None
@@ -59,10 +62,12 @@ class Task:
         try:
             if self.step.condition is not None and self.step.condition.holds is None:
                 self._decide()
+            if self.plan.asked.changed:
+                self._compare()
             result = attempted(self.step.retry, self._attempt, waiting=self._waiting, stop=self.stop)
             self._succeed(result)
-        except SkippedByCondition:
-            record.status, record.reason = "skipped", "when is false"
+        except Left as left:
+            record.status, record.reason = "skipped", str(left)
         except RunInterrupted:
             self._interrupted()
         except SQLFlowError as error:
@@ -80,8 +85,14 @@ class Task:
         """Announce how the step ended."""
         record = self.record
         summary: dict[str, Any] = {"checks": len(record.checks)} if record.checks else {}
+        if record.because and record.status != "skipped":
+            summary["because"] = list(record.because)
         if record.note:
             summary["note"] = record.note
+        if tolerated := sum((c.failures or 0) - c.quarantined for c in record.checks if c.passed):
+            summary["tolerated"] = tolerated
+        if self.step.plan.makes_view:
+            summary["view"] = True
         if record.outputs:
             summary["outputs"] = [self.plan.redactor.text(place) for place in record.outputs]
         if record.error:
@@ -113,17 +124,30 @@ class Task:
         if found is not None and not isinstance(found, bool):
             raise StepError(f"when: expected true or false, found {found!r}", hint="write a SQL boolean", code="SF405")
         if not found:
-            raise SkippedByCondition
+            raise Left("when is false")
+
+    def _compare(self) -> None:
+        """Leave the step out when it is what it was and reads what it read; else note why it runs."""
+        with self._working() as session:
+            text = session.fingerprint(self.plan.pipeline, self.step.id)
+            now = self.prints.full(self.step, session)
+        if text is None:
+            self.record.because = ("it has not run before, or its target is gone",)
+            return
+        self.record.because = tuple(differences(json.loads(text), now))
+        if not self.record.because:
+            raise Left("unchanged")
 
     def _attempt(self, number: int) -> StepExecutionResult:
         """Run one attempt in a session of its own."""
         if self.stop.is_set():
             raise RunInterrupted("the run was stopped")
-        self.record.attempts = number
+        self.record.attempts += 1
         self.record.warnings.clear()
         self.bus.send(StepStarted, step=self.step.id, type=self.step.type_name, attempt=number)
-        token = Token(self.plan.run_id, self.step.id, number, self.plan.pipeline)
         with self._working() as session:
+            parts = json.dumps(self.prints.full(self.step, session))
+            token = Token(self.plan.run_id, self.step.id, self.record.attempts, self.plan.pipeline, fingerprint=parts)
             memory = StepMemory(lambda: session.state(self.plan.pipeline, self.step.id))
             context = StepContext(
                 session, token, self.plan.folder, self.plan.started_at, self._warn, memory, self.step.window

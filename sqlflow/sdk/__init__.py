@@ -80,6 +80,7 @@ from .engine import (
     Published,
     ScriptWrite,
     Session,
+    SetAside,
     Staged,
     TableInfo,
     TableWrite,
@@ -126,9 +127,10 @@ from .step import (
     StepType,
 )
 from .storage import StorageBackend, StorageLocation
+from .tablestep import TableStep, summed
 from .udf import Udf, udf
 from .writeconfig import Batches, Deletes, WriteConfig, order_objections, write_objections
-from .writing import Landing, TableStep, summed
+from .writing import Landing, quarantine_table
 
 __all__ = [
     "CATALOG",
@@ -210,6 +212,7 @@ __all__ = [
     "SecretProvider",
     "Select",
     "Session",
+    "SetAside",
     "Source",
     "Span",
     "SqlFile",
@@ -267,6 +270,7 @@ __all__ = [
     "parse_baseline",
     "parse_duration",
     "parse_moment",
+    "quarantine_table",
     "quote",
     "quote_name",
     "refuse_failed",

@@ -58,6 +58,10 @@ class CheckKind(ABC):
     """The field that a bare value fills: `- not_null: [a]` is `- not_null: {columns: [a]}`."""
     takes_where: ClassVar[bool] = True
     """Whether the common option `where` applies."""
+    sifts: ClassVar[bool] = False
+    """Whether it compiles to a `RowTest`, which tells the bad rows of a batch from the good ones."""
+    steady: ClassVar[bool] = True
+    """Whether it says the same of the same rows at any time."""
 
     @abstractmethod
     def compile(self, config: Any, relation: str) -> CompiledCheck:
@@ -75,6 +79,8 @@ class Check:
     severity: CheckSeverity = "error"
     where: str | None = None
     max_failures: int = 0
+    quarantine: bool = False
+    """Whether bad rows are set aside and the others go on."""
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -90,6 +96,8 @@ class CheckResult:
     total: int | None = None
     message: str = ""
     sample: tuple[Mapping[str, Any], ...] = ()
+    quarantined: int = 0
+    """Rows that were set aside because of it."""
 
 
 def refuse_failed(results: Iterable[CheckResult], *, kept: str) -> None:

@@ -26,6 +26,8 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from sqlflow.problem import closest
+
 from .sqltext import split_name
 
 
@@ -137,10 +139,30 @@ Duration = Annotated[
 ]
 
 
+_TYPES = frozenset({
+    "array", "bigint", "bignum", "binary", "bit", "bitstring", "blob", "bool", "boolean", "bpchar", "bytea", "char",
+    "date", "datetime", "dec", "decimal", "double", "enum", "float", "float4", "float8", "geometry", "guid",
+    "hugeint", "int", "int1", "int128", "int16", "int2", "int32", "int4", "int64", "int8", "integer", "integral",
+    "interval", "json", "list", "logical", "long", "map", "numeric", "nvarchar", "oid", "real", "row", "short",
+    "signed", "smallint", "string", "struct", "text", "time", "time_ns", "timestamp", "timestamp_ms", "timestamp_ns",
+    "timestamp_s", "timestamp_us", "timestamptz", "timetz", "tinyint", "tuple", "ubigint", "uhugeint", "uint128",
+    "uint16", "uint32", "uint64", "uint8", "uinteger", "union", "usmallint", "utinyint", "uuid", "varbinary",
+    "varchar", "variant", "varint",
+})  # fmt: skip
+
+
+def _type_name(text: str) -> str:
+    """Refuse what looks like a misspelt type; other unknown names may be types that the warehouse has."""
+    named = re.match(r"\s*([A-Za-z]\w*)", text)
+    if named and named[1].lower() not in _TYPES and (meant := closest(named[1], _TYPES)):
+        raise ValueError(f"unknown type {named[1]!r}; did you mean {meant!r}? A type of your own is written in quotes")
+    return text
+
+
 class ColumnSpec(ConfigModel):
     """What one column must be."""
 
-    type: str = Field(min_length=1)
+    type: Annotated[str, AfterValidator(_type_name)] = Field(min_length=1)
     """SQL type, such as `bigint` or `decimal(12,2)`."""
 
     nullable: bool = True

@@ -46,6 +46,8 @@ class Select:
     teardown: tuple[str, ...] = ()
     explain: Callable[[str], StepError | None] | None = None
     cleanup: Callable[[], None] | None = None
+    rejects: str | None = None
+    """Query of the rows that the scan left out: `sqlflow_check` is the reason, `sqlflow_raw` the text."""
     typed: Callable[[Mapping[str, str]], str] | None = None
     """Writes the SELECT anew with the type of every column given, for a source whose types are guessed."""
 
@@ -71,6 +73,8 @@ class ReadRequest:
     dialects: frozenset[str] = frozenset()
     delta: Delta = field(default_factory=Delta)
     """Which rows and files are wanted, and what is known of the columns' types."""
+    keep_rejects: bool = False
+    """Whether rows that cannot be read are left out and told by `Select.rejects`, in the place of an error."""
 
 
 @dataclass(frozen=True)
@@ -143,6 +147,8 @@ class Connector(ABC, Generic[C]):
     write_modes: ClassVar[frozenset[str]] = frozenset({"replace"})
     lists_files: ClassVar[bool] = False
     """Whether `versions` lists files."""
+    keeps_rejects: ClassVar[bool] = False
+    """Whether it can leave rows out that it cannot read, and tell which."""
     guesses_types: ClassVar[bool] = False
     """Whether types of columns are read off the data, so that those of the last good run are given back to it."""
 
@@ -155,6 +161,10 @@ class Connector(ABC, Generic[C]):
 
         With it a load may be `incremental: new_files`, and unchanged input is recognised.
         """
+        return None
+
+    def exists(self, config: Any, options: Any, folder: Path) -> bool | None:
+        """Tell whether what a write of these options leaves is there; None when only a look at the system can tell."""
         return None
 
     def write(self, request: WriteRequest, rows: Rows) -> WriteResult:

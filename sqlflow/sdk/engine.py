@@ -179,11 +179,24 @@ class ScriptWrite:
 
 
 @dataclass(frozen=True)
+class SetAside:
+    """Rows that go to a quarantine table. `relation` holds them: their own columns (`schema`), and the reason.
+
+    `sqlflow_check` names the checks that failed; `sqlflow_raw` is the text of a row that could not be read.
+    """
+
+    table: str
+    relation: str
+    schema: TableSchema
+    rows: int
+
+
+@dataclass(frozen=True)
 class Commit:
     """Everything that becomes visible at once. `write` None records only that the step is done.
 
     `checks` hold on `target` after writing and before the commit. `state` is what the step remembers of `target`.
-    `aside` are rows that go to other tables of the warehouse in the same transaction.
+    `aside` are rows that are kept in quarantine tables.
     """
 
     token: Token
@@ -194,7 +207,9 @@ class Commit:
     state: tuple[Memory, ...] = ()
     learned: Callable[[TableSchema], tuple[Memory, ...]] | None = None
     """Called with the columns of the target after writing; may refuse them by raising."""
-    aside: tuple[ScriptWrite, ...] = ()
+    first: ScriptWrite | None = None
+    """Statements that run before the write."""
+    aside: tuple[SetAside, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -238,6 +253,14 @@ class Session(Protocol):
     def check(self, relation: str, checks: Sequence[Check]) -> tuple[CheckResult, ...]:
         """Run checks against a relation in as few scans as possible."""
 
+    def sift(
+        self, staged: Staged, checks: Sequence[Check], table: str
+    ) -> tuple[Staged, SetAside | None, tuple[CheckResult, ...]]:
+        """Take the rows that fail a check out of a materialized batch, to be set aside in `table`."""
+
+    def rejected(self, source: Select, table: str) -> SetAside | None:
+        """Return what the scan of a source could not read, once its rows have been taken."""
+
     def publish(self, commit: Commit) -> Published:
         """Write, check and record in one transaction, and verify the ledger's line afterwards."""
 
@@ -250,8 +273,8 @@ class Session(Protocol):
     def arrow(self, sql: str, parameters: Mapping[str, Any] | None = None) -> pa.Table:
         """Return a result as an Arrow table."""
 
-    def committed(self, run: str) -> frozenset[str]:
-        """Return the steps of a run that the ledger holds as ended."""
+    def committed(self, run: str) -> Mapping[str, str | None]:
+        """Return the steps of a run that the ledger holds as ended, each with its fingerprint."""
 
     def state(
         self, pipeline: str | None = None, step: str | None = None, *, history: bool = False

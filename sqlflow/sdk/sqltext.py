@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 CATALOG = "sqlflow_warehouse"
@@ -26,6 +27,7 @@ def quote(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+@lru_cache(maxsize=1024)
 def split_name(name: str) -> tuple[str, ...]:
     """Split a table name such as `raw."My Orders"` into its parts, unquoted.
 

@@ -30,6 +30,8 @@ class BoundStatement:
     writes: frozenset[str] = frozenset()
     deferred: frozenset[str] = frozenset()
     """Parameters whose values are known only when the step runs."""
+    volatile: str | None = None
+    """What the statement calls that gives other rows at another time, such as `now` or `read_csv`."""
     digest: str = ""
     """The same for two texts of one meaning, whatever their layout and comments."""
     literal_sql: str | None = None
@@ -81,6 +83,8 @@ class StepPlan:
     """Whether a run may be asked for a range of the cursor or of batches."""
     remembers: bool = False
     """Whether what it reads depends on what it read before."""
+    steady: bool = True
+    """Whether it does the same at any time, given the same input."""
     repeatable: bool = True
     """Whether rows that come a second time are not doubled."""
     inputs: tuple[str, ...] = ()

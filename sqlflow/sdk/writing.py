@@ -6,11 +6,8 @@ the same everywhere.
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any
 
 from sqlflow.errors import StepError
 
@@ -19,13 +16,25 @@ from .check import CheckResult, refuse_failed
 from .connector import ArrowStream, Select
 from .context import StepContext
 from .cursor import Delta
-from .engine import Batch, Commit, Deletion, Interval, Published, Staged, TableWrite, Token, Versioning
+from .engine import (
+    Batch,
+    Commit,
+    Deletion,
+    Interval,
+    Published,
+    ScriptWrite,
+    SetAside,
+    Staged,
+    TableWrite,
+    Token,
+    Versioning,
+)
 from .increment import Increment, increment, next_watermark
 from .schema import TableSchema, normal_type
-from .sqltext import quote
+from .sqltext import join_name, quote, split_name
 from .state import Memory
-from .step import StepExecutionResult, StepInput, StepPlan, StepType
-from .writeconfig import WriteConfig, write_objections
+from .step import StepExecutionResult, StepInput
+from .writeconfig import WriteConfig
 
 Reading = Callable[[Delta], Select | ArrowStream]
 """Says where rows come from, given which are wanted. May be called twice."""
@@ -49,6 +58,11 @@ class Landing:
     interval: Interval | None = None
     rebuild: bool = False
     memories: tuple[Memory, ...] = ()
+    first: ScriptWrite | None = None
+    """Statements that run in the transaction, before the write."""
+    keep_rejects: bool = False
+    """Whether rows that cannot be read are set aside."""
+    max_rejects: int | None = None
     verify: Callable[[], None] | None = None
     """Called when all rows have been taken; raises when they cannot be trusted."""
 
@@ -86,9 +100,16 @@ class Landing:
         if news is not None:
             delta = replace(delta, since=news.since, values={**delta.values, "watermark": news.value})
         on_batch = [check for check in self.given.checks if check.scope == "batch"]
-        once = not on_batch and config.mode in ("replace", "append") and not config.key and news is None
+        once = (
+            not on_batch
+            and not self.keep_rejects
+            and config.mode in ("replace", "append")
+            and not config.key
+            and news is None
+        )
         batch = Batch(config.target, self.token, config.mode, config.columns, once, types, delta.since, self.rebuild)
-        staged = session.stage(self.reading(delta), batch)
+        source = self.reading(delta)
+        staged = session.stage(source, batch)
         memories = list(self.memories)
         accepted: TableSchema | None = None
         if staged.materialized or len(staged.schema):
@@ -97,9 +118,12 @@ class Landing:
         if news is not None:
             memories += next_watermark(news, staged, session)
         results: tuple[CheckResult, ...] = ()
-        if on_batch:
-            results = session.check(staged.relation, on_batch)
-            refuse_failed(results, kept=f"nothing was written and {config.target} keeps its old rows")
+        aside = self._rejected(source)
+        if sifting := [check for check in on_batch if check.quarantine]:
+            staged, out, results = session.sift(staged, sifting, quarantine_table(config.target))
+            aside += (out,) if out else ()
+        results += session.check(staged.relation, [check for check in on_batch if not check.quarantine])
+        refuse_failed(results, kept=f"nothing was written and {config.target} keeps its old rows")
 
         def learned(schema: TableSchema) -> tuple[Memory, ...]:
             if self.verify is not None:
@@ -111,13 +135,29 @@ class Landing:
 
         on_target = tuple(check for check in self.given.checks if check.scope == "target")
         commit = Commit(self.token, self._write(staged, baseline, accepted), config.target, on_target)
-        done = session.publish(replace(commit, state=tuple(memories), learned=learned))
-        return self._told(done, results)
+        done = session.publish(replace(commit, state=tuple(memories), learned=learned, first=self.first, aside=aside))
+        return self._told(done, results, sum(out.rows for out in aside))
 
-    def _told(self, done: Published, results: tuple[CheckResult, ...]) -> StepExecutionResult:
+    def _told(self, done: Published, results: tuple[CheckResult, ...], aside: int) -> StepExecutionResult:
         for warning in done.warnings:
             self.context.warn(warning)
-        return StepExecutionResult(done.rows, done.schema, (*results, *done.checks))
+        rows = replace(done.rows, quarantined=aside) if aside else done.rows
+        if aside and rows.read is not None:
+            rows = replace(rows, read=rows.read + aside)
+        return StepExecutionResult(rows, done.schema, (*results, *done.checks))
+
+    def _rejected(self, source: Select | ArrowStream) -> tuple[SetAside, ...]:
+        """Return the rows that could not be read, unless they are too many."""
+        if not self.keep_rejects or not isinstance(source, Select) or source.rejects is None:
+            return ()
+        found = self.context.session.rejected(source, quarantine_table(self.config.target))
+        if found is not None and self.max_rejects is not None and found.rows > self.max_rejects:
+            raise StepError(
+                f"{found.rows} rows of {self.what} cannot be read, and max_bad_rows allows {self.max_rejects}",
+                hint="mend the source, or raise max_bad_rows",
+                code="SF738",
+            )
+        return (found,) if found else ()
 
     def _increment(self) -> Increment | None:
         config, context = self.config, self.context
@@ -219,67 +259,13 @@ _WITHOUT_EVIDENCE = frozenset({"VARCHAR", "JSON"})
 _JUDGED = frozenset({"SF701", "SF705", "SF706", "SF712", "SF721", "SF730", "SF731", "SF732"})
 
 
+def quarantine_table(target: str) -> str:
+    """Return the table that keeps the rows of a target that were set aside."""
+    parts = split_name(target)
+    return join_name(("quarantine", "__".join((parts[-2] if len(parts) > 1 else "main", parts[-1]))))
+
+
 def quote_target(table: str) -> str:
     """Quote a target the way that engines find it; a bare name lives in `main`."""
-    from .sqltext import split_name
-
     parts = split_name(table)
     return ".".join(quote(part) for part in (parts if len(parts) > 1 else ("main", *parts)))
-
-
-class TableStep(StepType):
-    """A step type that brings rows into a table: it says where they come from, and everything else is done.
-
-    Its `Config` extends `WriteConfig`.
-    """
-
-    check_scopes = frozenset({"batch", "target"})
-
-    @abstractmethod
-    def rows(self, given: StepInput, context: StepContext, delta: Delta) -> Select | ArrowStream:
-        """Say where the rows come from. `delta` says which are wanted; more may come, never fewer."""
-
-    def plan(self, given: StepInput, folder: Path) -> StepPlan:
-        """Say which table is written and how, and what does not go together."""
-        config: WriteConfig = given.config
-        repeatable = config.mode != "append" or bool(config.key)
-        return replace(
-            super().plan(given, folder),
-            mode=config.mode,
-            incremental=config.mode != "replace",
-            ranged=config.cursor is not None,
-            remembers=config.cursor is not None,
-            repeatable=repeatable,
-            objections=tuple(write_objections(config)),
-        )
-
-    def execute(self, given: StepInput, context: StepContext) -> StepExecutionResult:
-        """Stage, compare, check, publish."""
-        return self.landing(given, context).land()
-
-    def landing(self, given: StepInput, context: StepContext, **more: Any) -> Landing:
-        """Prepare one batch."""
-        values = {"rebuild": context.window.rebuild, **more}
-        token = values.pop("token", context.token)
-        return Landing(given.config, given, lambda delta: self.rows(given, context, delta), context, token, **values)
-
-
-def summed(results: Iterable[StepExecutionResult]) -> StepExecutionResult:
-    """Return what several commits of one step did together."""
-    total = StepExecutionResult()
-    for result in results:
-        total = replace(
-            result,
-            rows=total.rows + result.rows,
-            checks=_joined(total.checks, result.checks),
-        )
-    return total
-
-
-def _joined(old: tuple[CheckResult, ...], new: tuple[CheckResult, ...]) -> tuple[CheckResult, ...]:
-    """Keep for every check the result that failed, if one did."""
-    kept = {check.name: check for check in old}
-    for check in new:
-        if check.name not in kept or kept[check.name].passed:
-            kept[check.name] = check
-    return tuple(kept.values())

@@ -7,6 +7,7 @@ from .diagnosis import Diagnosis, Filled, interpolate, substitute, validate
 from .document import Document
 from .interpolation import Expression, Lookup, Resolved, as_text, is_interpolated, unescape
 from .model import (
+    NAME_PATTERN,
     CheckOptions,
     Connection,
     Defaults,
@@ -21,8 +22,10 @@ from .node import Mapping, Node, Path_, Scalar, Sequence, Source, find, to_data
 from .reader import parse_pipeline, read_pipeline, read_project
 from .text import read_source, resolve
 from .variable import ForEach, Variable, VariableType
+from .wording import describe, text_hint
 
 __all__ = [
+    "NAME_PATTERN",
     "CheckOptions",
     "Connection",
     "Defaults",
@@ -48,6 +51,7 @@ __all__ = [
     "Variable",
     "VariableType",
     "as_text",
+    "describe",
     "find",
     "interpolate",
     "is_interpolated",
@@ -57,6 +61,7 @@ __all__ = [
     "read_source",
     "resolve",
     "substitute",
+    "text_hint",
     "to_data",
     "unescape",
     "validate",

@@ -129,6 +129,9 @@ class CheckOptions(ConfigModel):
     max_failures: int = Field(default=0, ge=0)
     """How many failing rows are let through."""
 
+    quarantine: bool = False
+    """Whether failing rows are moved to the quarantine table and the others are written; row checks only."""
+
 
 class Pipeline(ConfigModel):
     """A pipeline document."""

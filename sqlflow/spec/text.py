@@ -240,6 +240,7 @@ class _Builder:
         self.problems.append(Problem(code, message, self.source.mark(mark.line, mark.column), hint))
 
 
+_CHECK = "check indentation, brackets and quotes here and on the line above"
 _QUOTED_START = re.compile(r"^(?P<head>\s*(?:-\s+)*[\w.-]+:\s+)(?P<value>(['\"]).*\3\s*\S.*)$")
 _INNER_COLON = re.compile(r"^(?P<head>\s*(?:-\s+)*[\w.-]+:\s+)(?P<value>[^'\"|>\[{].*:(\s.*)?)$")
 
@@ -262,7 +263,25 @@ def _syntax_problem(source: Source, error: MarkedYAMLError) -> Problem:
         )
     if "\t" in shown[: column + 1]:
         return Problem("SF108", "a tab in the indentation", source.mark(line, shown.index("\t")), "indent with spaces")
+    if error.context_mark and (opened := _opened(source, error, error.context_mark)):
+        return opened
     reason = error.problem or "syntax error"
     context = f" {error.context}" if error.context else ""
-    hint = "check indentation, brackets and quotes here and on the line above"
-    return Problem("SF103", f"not YAML: {reason}{context}", source.mark(line, column), hint)
+    return Problem("SF103", f"not YAML: {reason}{context}", source.mark(line, column), _CHECK)
+
+
+_NO_SPACE = re.compile(r"\s*(?:-\s+)*(?P<key>[\w.-]+):(?P<value>[^\s/].*)")
+
+
+def _opened(source: Source, error: MarkedYAMLError, begin: Any) -> Problem | None:
+    """Tell of what began and did not end, where it began and not where the parser gave up."""
+    context = str(error.context)
+    mark = source.mark(begin.line, begin.column)
+    if "quoted scalar" in context and "end of stream" in str(error.problem):
+        return Problem("SF103", "not YAML: a quote is opened here and never closed", mark, "close it, or remove it")
+    if "simple key" in context and (found := _NO_SPACE.fullmatch(mark.text)):
+        told = f"not YAML: no space after the colon of {found['key']!r}"
+        return Problem("SF103", told, mark, f"write {found['key']}: {found['value']}")
+    if "simple key" in context:
+        return Problem("SF103", "not YAML: neither a key with a colon nor part of the line above", mark, _CHECK)
+    return None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
 
@@ -29,6 +30,7 @@ def describe(node: Node) -> str:
     return kind if node.value is None else f"{kind} {node.text.strip()[:40]!r}"
 
 
+NAME_HINT = "names are letters, digits and _ (step and connection names may have -), and do not start with a digit"
 _EXPECTED = {
     "string_type": "text", "int_type": "a whole number", "float_type": "a number", "bool_type": "true or false",
     "list_type": "a list", "dict_type": "a mapping", "model_type": "a mapping", "int_from_float": "a whole number",
@@ -67,7 +69,12 @@ def complaint(
                 node,
                 "write version: 1",
             )
-        return ("SF203", f"{shown} of {what} cannot be {describe(node)}", node, _choice_hint(node, choices))
+        return (
+            "SF203",
+            f"{shown} of {what} cannot be {describe(node).removeprefix('text ')}",
+            node,
+            _choice_hint(node, choices),
+        )
     if expected := _EXPECTED.get(kind):
         numeric = isinstance(node, Scalar) and node.style in ("'", '"') and not isinstance(resolve(node.text), str)
         quoted = " (what stands in quotes is text)" if numeric else ""
@@ -75,7 +82,7 @@ def complaint(
             "SF203",
             f"{shown or what} must be {expected}, found {describe(node)}{quoted}",
             node,
-            f"write {expected}",
+            text_hint(node, _pattern(model, path)) if kind == "string_type" else f"write {expected}",
         )
     if kind in ("too_short", "string_too_short"):
         return (
@@ -109,17 +116,29 @@ def _choice_hint(node: Node, choices: list[str]) -> str:
 def _pattern_hint(error: Any) -> str | None:
     pattern = error.get("ctx", {}).get("pattern")
     if pattern in (NAME_PATTERN, VARIABLE_PATTERN):
-        return "names are letters, digits and _ (step and connection names may have -), and do not start with a digit"
+        return NAME_HINT
     return None
+
+
+def text_hint(node: Node, pattern: str = "") -> str:
+    """Say how a value becomes text; what is no name does not become one by quotes."""
+    if not isinstance(node, Scalar) or node.value is None or isinstance(node.value, str):
+        return "write text"
+    return f'put it in quotes: "{node.text}"' if re.search(pattern, node.text) else NAME_HINT
+
+
+def _pattern(model: type[BaseModel], path: Path_) -> str:
+    field = model.model_fields.get(str(path[0])) if len(path) == 1 else None
+    return next((p for part in (field.metadata if field else ()) if (p := getattr(part, "pattern", None))), "")
 
 
 def _keys_at(model: type[BaseModel], path: Path_) -> set[str]:
     """Return the keys that a nested model knows."""
-    from typing import get_args
-
     current: Any = model
+    named = False
     for part in path:
-        if isinstance(part, int):
+        if named or isinstance(part, int) or "[" in part:  # a name that the user gave, a position, a way to validate
+            named = False
             continue
         fields = getattr(current, "model_fields", {})
         if part not in fields:
@@ -128,6 +147,7 @@ def _keys_at(model: type[BaseModel], path: Path_) -> set[str]:
         stack = [current]
         while stack:
             candidate = stack.pop()
+            named = named or get_origin(candidate) is dict
             if isinstance(candidate, type) and issubclass(candidate, BaseModel):
                 current = candidate
                 break

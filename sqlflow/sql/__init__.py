@@ -9,7 +9,7 @@ from .references import (
     read_query,
     read_statements,
 )
-from .syntax import SqlSyntaxError
+from .syntax import SqlSyntaxError, foresee
 from .values import holds, with_literals
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "Reference",
     "References",
     "SqlSyntaxError",
+    "foresee",
     "holds",
     "read_expression",
     "read_query",

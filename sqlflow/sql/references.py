@@ -55,8 +55,8 @@ class References:
     parameters: list[Reference] = field(default_factory=list)
     functions: set[str] = field(default_factory=set)
     hidden: list[Reference] = field(default_factory=list)
-    outside: bool = False
-    """Whether files or other sources are read that are no tables."""
+    volatile: str | None = None
+    """A function or a file that gives other rows at another time."""
     digest: str = ""
     """The same for texts of one meaning; layout, comments and letter case of keywords do not count."""
 
@@ -95,7 +95,14 @@ def read_query(sql: str) -> References:
     return references
 
 
-_PLACE = re.compile(r'"query_location": \d+,? ?')
+#: Functions whose result is another one at another time, or that read what no commit tells of.
+_VOLATILE = re.compile(
+    r"(now|today|random|setseed|uuid|uuidv[47]|gen_random_uuid|nextval|currval|get_current_\w+|current_\w+|"
+    r"transaction_timestamp|age_now|read_\w+|parquet_\w+|glob|sniff_csv|getenv|pragma_\w+|duckdb_\w+)$"
+)
+_PLACE = re.compile(r'"query_location(_length)?": \d+,? ?')
+#: Names that stand for the clock where no column is called so.
+_CLOCK = frozenset({"current_timestamp", "current_date", "current_time", "localtime", "localtimestamp"})
 _UNFINISHED = re.compile(r"([-<>=+*/|&%(]|\b(and|or|not|in|like|between|is|case|when|then))\s*$", re.IGNORECASE)
 
 
@@ -139,28 +146,22 @@ def read_statements(sql: str) -> list[ParsedStatement]:
     return parsed
 
 
-def _walk(node: Any, ctes: frozenset[str], found: References, sql: str) -> None:
+def _walk(node: dict[str, Any], ctes: frozenset[str], found: References, sql: str) -> None:
     """Collect references below a node of DuckDB's tree; names of CTEs in scope are not tables."""
-    if isinstance(node, list):
-        for item in node:
-            _walk(item, ctes, found, sql)
-        return
-    if not isinstance(node, dict):
-        return
     kind = node.get("type")
     if kind == "BASE_TABLE":
         parts = [p for p in (node["catalog_name"], node["schema_name"], node["table_name"]) if p]
         in_scope = len(parts) == 1 and parts[0].lower() in ctes
         if _FILE.search(node["table_name"]):
-            found.outside = True
+            found.volatile = node["table_name"]
         elif not in_scope:
             found.reads.add(join_name(parts))
+    elif kind == "COLUMN_REF":
+        found.volatile = _clock(node["column_names"]) or found.volatile
     elif kind in ("PARAMETER", "VALUE_PARAMETER") and node.get("class") == "PARAMETER":
         found.parameters.append(Reference(node["identifier"], _offset(node, sql)))
     elif node.get("class") == "FUNCTION":
-        found.functions.add(node["function_name"].lower())
-        if node["function_name"].lower() in HIDING:
-            found.hidden.append(Reference(node["function_name"], _offset(node, sql)))
+        _call(node, found, sql)
     if kind == "RECURSIVE_CTE_NODE":
         ctes = ctes | {node["cte_name"].lower()}
     scope = ctes
@@ -168,8 +169,33 @@ def _walk(node: Any, ctes: frozenset[str], found: References, sql: str) -> None:
         _walk(entry["value"], scope, found, sql)
         scope = scope | {entry["key"].lower()}
     for key, value in node.items():
-        if key != "cte_map" and isinstance(value, (dict, list)):
-            _walk(value, scope, found, sql)
+        if isinstance(value, dict):
+            if key != "cte_map":
+                _walk(value, scope, found, sql)
+        elif isinstance(value, list):
+            _walk_all(value, scope, found, sql)
+
+
+def _walk_all(nodes: list[Any], ctes: frozenset[str], found: References, sql: str) -> None:
+    for node in nodes:
+        if isinstance(node, dict):
+            _walk(node, ctes, found, sql)
+        elif isinstance(node, list):
+            _walk_all(node, ctes, found, sql)
+
+
+def _call(node: dict[str, Any], found: References, sql: str) -> None:
+    name = node["function_name"].lower()
+    found.functions.add(name)
+    if _VOLATILE.match(name):
+        found.volatile = name
+    if name in HIDING:
+        found.hidden.append(Reference(node["function_name"], _offset(node, sql)))
+
+
+def _clock(names: list[str]) -> str | None:
+    """Return the name that stands for the present time, if a reference to a column is one."""
+    return names[0] if len(names) == 1 and names[0].lower() in _CLOCK else None
 
 
 def _digest(tree: Any) -> str:
@@ -184,11 +210,15 @@ def _offset(node: dict[str, Any], sql: str) -> int:
 
 _NAMED = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*|\d+)")
 
+_MARK = re.compile(r"'(?:[^']|'')*'|\?")
+
 
 def _parameters(sql: str, names: frozenset[str]) -> Iterator[Reference]:
     """Find the first use of each parameter; the parser has said which names there are."""
+    marks = [m.start() for m in _MARK.finditer(sql) if m[0] == "?"]
     for name in sorted(names):
-        offset = next((m.start() for m in _NAMED.finditer(sql) if m[1].lower() == name.lower()), 0)
+        nth = marks[int(name) - 1] if name.isdigit() and 0 < int(name) <= len(marks) else 0
+        offset = next((m.start() for m in _NAMED.finditer(sql) if m[1].lower() == name.lower()), nth)
         yield Reference(name, offset)
 
 
@@ -214,6 +244,8 @@ def _from_sqlglot(sql: str, parameters: frozenset[str], *, select: bool = False)
     for function in tree.find_all(exp.Func):
         name = str(function.this if isinstance(function, exp.Anonymous) else function.sql_name()).lower()
         found.functions.add(name)
+        if _VOLATILE.match(name):
+            found.volatile = name
         if name in HIDING:
             found.hidden.append(Reference(name, 0))
     for table in tree.find_all(exp.Table):

@@ -155,6 +155,8 @@ def test_query_forms(project):
         (("run", "shop.pipeline.yaml", "--var", "since=yesterday"), 2, "is not a date"),
         (("run", "shop.pipeline.yaml", "--select", "ordes"), 2, "did you mean 'orders'?"),
         (("explain", "SF99"), 1, "nothing is called"),
+        (("explain", "conector", "csv"), 1, "did you mean 'connector'?"),
+        (("explain", "connector", "parket"), 1, "did you mean 'parquet'?"),
         (("runs", "show"), 1, "no runs yet"),
         (("connector", "test", "file"), 2, "did you mean 'files'?"),
         (("connector", "describe", "cvs"), 1, "did you mean 'csv'?"),
@@ -199,6 +201,25 @@ def test_explanations(project):
     assert "on_duplicate" in sqlflow(project, "explain", "load")
 
 
+def test_explanations_of_a_kind(project):
+    """A name may stand behind its kind, or behind the first word of it."""
+    assert sqlflow(project, "explain", "connector", "csv") == sqlflow(project, "explain", "csv")
+    assert "step type load" in sqlflow(project, "explain", "step", "load")
+
+
+def test_what_a_line_of_a_step_says(project):
+    """A step that makes a view says so, and so does a check that lets failures through."""
+    (project / "v.yaml").write_text(
+        "version: 1\nname: v\nsteps:\n"
+        "  - {id: seen, type: transform, target: seen, materialize: view, sql: select 1 as id}\n"
+        "  - id: held\n    type: transform\n    target: held\n    sql: select null as id\n"
+        "    checks: [{not_null: [id], max_failures: 1}]\n"
+    )
+    told = sqlflow(project, "run", "v.yaml")
+    assert "transform  view, " in told
+    assert "1 row, 1 check, 1 failure let through by max_failures, " in told
+
+
 def test_pipelines_under_their_noun(project):
     """`sqlflow pipeline ...` are the same verbs, and list names the project's pipelines."""
     assert json.loads(sqlflow(project, "pipeline", "list", "-o", "json"))[0]["name"] == "shop"
@@ -226,3 +247,15 @@ def test_validate_takes_the_project(project):
     assert {(p["file"], p["code"]) for p in out["problems"]} == {
         ("two.pipeline.yaml", "SF310"), ("three.pipeline.yaml", "SF201"),
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(("sql", "code"), [("select 1 as a", 0), ("select error('no') as a", 1)])
+def test_what_is_to_happen_at_the_end_happens(tmp_path, sql, code):
+    """The command leaves with its code only when everything is written and all that was put off to the end is done."""
+    (tmp_path / "udfs").mkdir()
+    late = "import atexit, threading, time\natexit.register(print, 'at exit')\n"
+    late += "threading.Thread(target=lambda: (time.sleep(0.3), print('thread'))).start()\n"
+    (tmp_path / "udfs" / "late.py").write_text(late)
+    step = f'{{id: s, type: transform, target: t, sql: "{sql}"}}'
+    (tmp_path / "p.yaml").write_text(f"version: 1\nname: p\nsteps: [{step}]\n")
+    assert sqlflow(tmp_path, "run", "p.yaml", code=code).splitlines()[-2:] == ["thread", "at exit"]

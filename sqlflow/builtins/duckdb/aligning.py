@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sqlflow.sdk import (
@@ -10,6 +12,7 @@ from sqlflow.sdk import (
     StepError,
     TableSchema,
     TableWrite,
+    columns_list,
     fold,
     normal_type,
     quote,
@@ -18,10 +21,13 @@ from sqlflow.sdk import (
 )
 
 from .connection import Connection
-from .warehouse import STAGE_PREFIX, beside, quoted
+from .warehouse import ALIAS, STAGE_PREFIX, beside, quoted
 
 #: How SQL calls the two sides; no column of a user is likely to be a struct of this name.
 TARGET, BATCH = "sqlflow_target", "sqlflow_batch"
+#: The types that DuckDB gives to columns without a value: of a query (in 2.0, in 1.5), of a CSV file, of a JSON file.
+_NO_EVIDENCE = frozenset({'"NULL"', "INTEGER", "VARCHAR", "JSON"})
+_DEFINED = re.compile(r'CREATE TABLE (?:"(?:[^"]|"")*"|[^"(])+\(')
 
 
 @dataclass(frozen=True)
@@ -32,12 +38,14 @@ class Alignment:
     insert_names: tuple[str, ...]
     key: tuple[str, ...]
     changes: tuple[str, ...] = ()
+    computed: frozenset[str] = frozenset()
+    """Folded names of the columns that the target computes by itself."""
 
     @property
     def carried(self) -> list[str]:
-        """The columns of the target that the batch does not bring."""
-        brought = {fold(name) for name in self.insert_names}
-        return [name for name in self.target_names if fold(name) not in brought]
+        """The columns of the target that the batch does not bring and nobody computes."""
+        taken = {fold(name) for name in self.insert_names} | self.computed
+        return [name for name in self.target_names if fold(name) not in taken]
 
     def apply(self, db: Connection, target: str) -> None:
         """Change the target so that the batch fits. DuckDB alters no table with an index, so such a one is copied."""
@@ -45,27 +53,28 @@ class Alignment:
             return
         entry = db.warehouse.entry(target)
         indexes = entry.indexes if entry else ()
-        table = quoted(target)
+        table, name = quoted(target), quote(split_name(target)[-1])
+        copy = quoted(beside(target, f"{STAGE_PREFIX}{split_name(target)[-1]}"))
         if indexes:
-            required = [c.name for c in db.schema_of(table) if c.nullable is False]
-            copy = quoted(beside(target, f"{STAGE_PREFIX}{split_name(target)[-1]}"))
-            db.execute(f"CREATE TABLE {copy} AS FROM {table}")
-            for change in (*self.changes, *(f"ALTER {quote(name)} SET NOT NULL" for name in required)):
-                db.execute(f"ALTER TABLE {copy} {change}")
+            db.execute(_DEFINED.sub(lambda _: f"CREATE TABLE {copy}(", _definition(db, target), count=1))
+        for change in self.changes:
+            db.execute(f"ALTER TABLE {copy if indexes else table} {change}")
+        if indexes:
+            kept = columns_list([n for n in db.schema_of(table).names if fold(n) not in self.computed])
+            db.execute(f"INSERT INTO {copy} ({kept}) SELECT {kept} FROM {table}")
             db.execute(f"DROP TABLE {table}")
-            db.execute(f"ALTER TABLE {copy} RENAME TO {quote(split_name(target)[-1])}")
-            for _, sql in indexes:
-                db.execute(sql)
-        else:
-            for change in self.changes:
-                db.execute(f"ALTER TABLE {table} {change}")
+            db.execute(f"ALTER TABLE {copy} RENAME TO {name}")
+        for _, sql in indexes:
+            db.execute(sql)
 
-    def difference(self) -> str:
-        """Return the condition that two rows of one key differ in what the batch brings; empty when only keys come."""
+    def difference(self, names: Iterable[str] | None = None) -> str:
+        """Return the condition that two rows of one key differ in what the batch brings, or in some of it.
+
+        Empty when nothing but keys is compared.
+        """
         keys = {fold(k) for k in self.key}
-        return " OR ".join(
-            f"{BATCH}.{quote(c)} IS DISTINCT FROM {TARGET}.{quote(c)}" for c in self.insert_names if fold(c) not in keys
-        )
+        compared = [c for c in (self.insert_names if names is None else names) if fold(c) not in keys]
+        return " OR ".join(f"{BATCH}.{quote(c)} IS DISTINCT FROM {TARGET}.{quote(c)}" for c in compared)
 
 
 def align(db: Connection, write: TableWrite) -> Alignment:
@@ -80,9 +89,12 @@ def align(db: Connection, write: TableWrite) -> Alignment:
     changes: list[str] = []
     complaints: list[str] = []
     names = list(target.names)
+    computed = _computed(db, write.target, target)
     for column in batch:
         known = target.get(column.name)
-        if known is None:
+        if fold(column.name) in computed:
+            complaints.append(f"column {column.name} is computed by the table itself")
+        elif known is None:
             if write.policy == "permissive" or taken_over(write, column):
                 changes.append(f"ADD COLUMN {quote(column.name)} {column.type}")
                 names.append(column.name)
@@ -90,11 +102,7 @@ def align(db: Connection, write: TableWrite) -> Alignment:
                 complaints.append(f"new column {column.name} {column.type}")
         elif not _fits(db, write, column, known):
             accepted = write.policy == "permissive" and widens(known.type, column.type)
-            if (
-                accepted
-                or taken_over(write, column)
-                or _is_empty(db, f"SELECT {quote(known.name)} FROM {quoted(write.target)}")
-            ):
+            if accepted or taken_over(write, column) or _gives_way(db, write.target, known):
                 changes.append(f"ALTER {quote(known.name)} SET DATA TYPE {column.type}")
             else:
                 complaints.append(f"column {known.name} is {known.type} there and {column.type} in the batch")
@@ -106,7 +114,7 @@ def align(db: Connection, write: TableWrite) -> Alignment:
             code="SF721",
         )
     changes += _required(db, write, target)
-    return Alignment(tuple(names), batch.names, write.key, tuple(changes))
+    return Alignment(tuple(names), batch.names, write.key, tuple(changes), computed)
 
 
 def taken_over(write: TableWrite, column: Column) -> bool:
@@ -136,9 +144,30 @@ def _required(db: Connection, write: TableWrite, target: TableSchema) -> list[st
     return changes
 
 
-def _is_empty(db: Connection, query: str) -> bool:
-    """Tell whether a column holds no value at all, so that nothing speaks for its type."""
-    return bool(db.execute(f"SELECT count(COLUMNS(*)) FROM ({query})")[0][0] == 0)
+def _gives_way(db: Connection, table: str, column: Column) -> bool:
+    """Tell whether nothing speaks for the type of a column: it holds no value, and nobody gave the type to it."""
+    if normal_type(column.type) not in _NO_EVIDENCE or not db.warehouse.owned(table):
+        return False
+    return bool(db.execute(f"SELECT count({quote(column.name)}) FROM {quoted(table)}")[0][0] == 0)
+
+
+def _computed(db: Connection, table: str, schema: TableSchema) -> frozenset[str]:
+    """Return the folded names of the columns that a table computes; no catalog of DuckDB 1.5 tells them."""
+    entry = db.warehouse.entry(table)
+    sql = entry.sql if entry else ""
+    ways = [(column.name, f"{name} {column.type} ") for column in schema for name in (column.name, quote(column.name))]
+    return frozenset(fold(n) for n, way in ways if any(f"{at}{way}GENERATED ALWAYS AS(" in sql for at in ("(", ", ")))
+
+
+def _definition(db: Connection, table: str) -> str:
+    """Return the statement that makes a table as it is, with its constraints and defaults."""
+    schema, name = split_name(beside(table, split_name(table)[-1]))
+    found = db.execute(
+        "SELECT sql FROM duckdb_tables() WHERE database_name = $database "
+        "AND lower(schema_name) = lower($schema) AND lower(table_name) = lower($name)",
+        {"database": ALIAS, "schema": schema, "name": name},
+    )
+    return str(found[0][0])
 
 
 def _fits(db: Connection, write: TableWrite, column: Column, known: Column) -> bool:
@@ -161,4 +190,6 @@ def _missing_required(target: TableSchema, batch: TableSchema) -> list[str]:
 def _hint(complaints: list[str]) -> str:
     if any(c.startswith("new column") for c in complaints):
         return "write on_schema_change: permissive to add new columns, or leave them out of the batch"
+    if any(c.endswith("by the table itself") for c in complaints):
+        return "leave the computed columns out of the batch"
     return "declare the type under columns, cast it in the SQL, or replace the target"

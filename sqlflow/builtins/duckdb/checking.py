@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -61,7 +60,7 @@ def _scan(
     try:
         row = db.execute(sql, parameters)[0]
     except StepError as error:
-        raise _broken(_blamed(scanned, error), error) from error
+        raise _broken([check for _, check, _ in scanned], error) from error
     found: dict[int, CheckResult] = {}
     for index, (position, check, test) in enumerate(scanned):
         value, total = row[2 * index], row[2 * index + 1]
@@ -73,18 +72,6 @@ def _scan(
                 check.name, check.kind.name, check.severity, complaint is None, None, total, complaint or ""
             )
     return found
-
-
-def _blamed(scanned: list[tuple[int, Check, RowTest | TableTest]], error: StepError) -> list[Check]:
-    """Return the checks whose SQL holds a name that the error speaks of; its scan mates are not to blame."""
-    names = re.findall(r"['\"]([^'\"]+)['\"]|table (\S+) does", error.message)
-    words = {word for pair in names for word in pair if word}
-    blamed = [
-        check
-        for _, check, test in scanned
-        if any(word in f"{test.fails if isinstance(test, RowTest) else test.measure} {check.where}" for word in words)
-    ]
-    return blamed or [check for _, check, _ in scanned]
 
 
 def _row_result(db: Connection, relation: str, check: Check, test: RowTest, failures: int, total: int) -> CheckResult:

@@ -103,9 +103,8 @@ class DuckDbConnector(Connector[DuckDbFile]):
         path = request.folder / request.config.path
         location = StorageLocation(path, path.exists())
         session = DuckDbEngine().open(DuckDbConfig(), Opening(location, request.folder))
-        run, _, rest = request.token.partition("/")
-        step, _, attempt = rest.rpartition("/")
-        token = Token(run, step, int(attempt or 1))
+        run, _, step = request.token.partition("/")
+        token = Token(run, step, 1)
         try:
             session.prepare([split_name(table)[-2]] if "." in table else [])
             if token.step in session.committed(run):

@@ -11,6 +11,7 @@ from sqlflow.sdk import RunInterrupted, SQLFlowError, StepError, TransientError,
 _PREFIX = re.compile(r"^(?:[A-Z][A-Za-z]+ (?:of )?)+Error: ")
 _SYSTEM = ("pragma_", "duckdb_", "sqlite_", "pg_", "information_schema", "_sqlflow")
 _LOCK = re.compile(r"Could not set lock on file .*?\(PID (\d+)\)", re.DOTALL)
+_HELD = re.compile(r'Unique file handle conflict.*?database file "(.*?)"', re.DOTALL)
 _TABLE = re.compile(r"(?:Table|View|Catalog) with name (\S+) does not exist")
 _FUNCTION = re.compile(r"(?:Scalar|Table|Aggregate)?\s*Function with name (\S+) does not exist", re.IGNORECASE)
 _COLUMN = re.compile(r'(?:Referenced column|have a column named) "(.+?)"')
@@ -64,6 +65,12 @@ def fault(error: Exception) -> SQLFlowError:
             hint="free some space and run again; nothing was half-written",
             code="SF713",
             kind="permission",
+        )
+    if held := _HELD.search(text):
+        return StepError(
+            f"the database file {held[1]} is open in this run already, as its warehouse",
+            hint="its tables can be read as they are: write a transform that selects from them",
+            code="SF716",
         )
     if "Read-only file system" in text or "Permission denied" in text or "read-only mode" in text:
         return StepError(

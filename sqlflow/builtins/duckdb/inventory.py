@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
+from typing import Any
 
-from sqlflow.sdk import literal, split_name
+from sqlflow.sdk import fold, join_name, literal, split_name
 
 from .connection import Connection
 from .warehouse import ALIAS
 
 #: Functions in the place of a table that give the same rows whenever they are asked.
 _STEADY = re.compile(r"^(range|generate_series|unnest)$", re.IGNORECASE)
-_CALLED = re.compile(r'"type":"TABLE_FUNCTION".*?"function_name":"([^"]+)"')
 
 
 def version(db: Connection, table: str, seen: frozenset[str] = frozenset()) -> str | None:
@@ -45,7 +46,24 @@ def _read_by_view(db: Connection, view: str) -> list[str] | None:
     if not sql:
         return None
     query = re.sub(r"^CREATE VIEW .*? AS ", "", sql[0][0], count=1, flags=re.DOTALL).rstrip().rstrip(";")
-    tree = db.execute(f"SELECT json_serialize_sql({literal(query)})")[0][0]
-    if '"error":true' in tree or any(not _STEADY.match(found) for found in _CALLED.findall(tree)):
+    tree = json.loads(db.execute(f"SELECT json_serialize_sql({literal(query)})")[0][0])
+    found: set[str] = set()
+    if tree.get("error") or not _collect(tree, frozenset(), found):
         return None
-    return sorted(db.raw.get_table_names(query, qualified=True))
+    return sorted(found)
+
+
+def _collect(node: Any, ctes: frozenset[str], found: set[str]) -> bool:
+    """Gather the tables below a node; False when something is read that is no table."""
+    if isinstance(node, list):
+        return all(_collect(item, ctes, found) for item in node)
+    if not isinstance(node, dict):
+        return True
+    if node.get("type") == "BASE_TABLE":
+        parts = [part for part in (node["schema_name"], node["table_name"]) if part]
+        if len(parts) > 1 or fold(parts[0]) not in ctes:
+            found.add(join_name(parts))
+    if node.get("type") == "TABLE_FUNCTION" and not _STEADY.match(node["function"]["function_name"]):
+        return False
+    named = {fold(entry["key"]) for entry in (node.get("cte_map") or {}).get("map", ())}
+    return all(_collect(value, ctes | named, found) for value in node.values())

@@ -60,10 +60,10 @@ def verify(db: Connection, token: Token, line: int) -> None:
         )
 
 
-def steps_of(db: Connection, run: str) -> frozenset[str]:
-    """Return the steps of a run that have ended with a commit."""
-    rows = db.execute(f"SELECT DISTINCT step FROM {STATE}.commits WHERE run_id = $run AND part IS NULL", {"run": run})
-    return frozenset(row[0] for row in rows)
+def steps_of(db: Connection, run: str) -> dict[str, str | None]:
+    """Return the steps of a run that have ended with a commit, each with its fingerprint."""
+    found = f"SELECT step, max(fingerprint) FROM {STATE}.commits WHERE run_id = $run AND part IS NULL GROUP BY step"
+    return dict(db.execute(found, {"run": run}))
 
 
 def fingerprint(db: Connection, pipeline: str, step: str) -> str | None:

@@ -15,7 +15,6 @@ from sqlflow.sdk import (
     TableWrite,
     ViewWrite,
     columns_list,
-    fold,
     key_match,
     quote,
     split_name,
@@ -26,10 +25,8 @@ from .aligning import BATCH, TARGET, Alignment, align
 from .connection import Connection
 from .deleting import delete_keys, living, missing_rows
 from .keys import check_keys, deduplicated
+from .merging import count, insert, merge
 from .warehouse import STAGE_PREFIX, Entry, beside, quoted
-
-MET = "temp.sqlflow_met"
-"""Temporary table of the rows that a merge found in its target."""
 
 
 @dataclass(frozen=True)
@@ -110,10 +107,10 @@ def _prepared_merge(db: Connection, write: TableWrite, indexes: tuple[tuple[str,
     alignment = align(db, kept)
 
     def run(db: Connection) -> Done:
-        done = _merge(db, kept, alignment)
+        done = Done(merge(db, kept, alignment))
         deleted = delete_keys(db, kept, gone) if gone else 0
         if (missing := missing_rows(db, kept)) is not None:
-            deleted += _count(db, f"DELETE FROM {quoted(kept.target)} {TARGET} WHERE {missing}")
+            deleted += count(db, f"DELETE FROM {quoted(kept.target)} {TARGET} WHERE {missing}")
         return replace(done, rows=replace(done.rows, deleted=(done.rows.deleted or 0) + deleted))
 
     return Publication(run, indexes)
@@ -206,50 +203,15 @@ def _append(db: Connection, write: TableWrite, alignment: Alignment) -> Done:
         match = key_match(write.key, TARGET, BATCH)
         if differing := alignment.difference():
             joined = f"{batch} {BATCH} JOIN {target} {TARGET} ON {match}"
-            changed = db.execute(f"SELECT count(*) FROM {joined} WHERE {differing}")[0][0]
+            keys = columns_list(write.key, prefix=f"{BATCH}.")
+            changed = db.execute(f"SELECT count(DISTINCT ({keys})) FROM {joined} WHERE {differing}")[0][0]
             if changed:
                 told = f"{changed} rows have a key that is in {write.target} already but other values"
                 warnings = (f"{told}; append keeps the old ones. Write mode: merge to update them",)
         batch = _unmatched(batch, target, match)
-    inserted = _insert(db, write.target, batch, alignment, staged.parameters)
+    inserted = insert(db, write.target, batch, alignment, staged.parameters)
     read = staged.rows if staged.rows is not None else inserted
     return Done(RowCounts(read=read, inserted=inserted, updated=0, deleted=0), warnings)
-
-
-def _merge(db: Connection, write: TableWrite, alignment: Alignment) -> Done:
-    """Replace the matched rows that differ and insert the new ones; equal rows are not touched.
-
-    The target is joined once: what was met, and whether it differs, is kept with its row id, and everything else
-    works on that. A key that the target holds more than once becomes one row; the others count as deleted.
-    """
-    target, names = quoted(write.target), alignment.insert_names
-    alignment.apply(db, write.target)
-    batch = f"({deduplicated(write)})" if write.on_duplicate != "error" else write.staged.relation
-    differing, carried = alignment.difference() or "FALSE", alignment.carried
-    met = [f"{BATCH}.{quote(k)}" for k in write.key] + [f"{TARGET}.{quote(c)}" for c in carried]
-    hidden = any(fold(name) == "rowid" for name in alignment.target_names)  # a column of that name hides DuckDB's own
-    place = "NULL" if hidden else f"{TARGET}.rowid"
-    db.execute(
-        f"CREATE OR REPLACE TEMP TABLE sqlflow_met AS SELECT {', '.join(met)}, {place} AS sqlflow_row, "
-        f"({differing}) AS sqlflow_differs FROM {batch} {BATCH} JOIN {target} {TARGET} "
-        f"ON {key_match(write.key, TARGET, BATCH)}"
-    )
-    old = f"WHERE rowid IN (SELECT sqlflow_row FROM {MET} WHERE sqlflow_differs)"
-    if hidden:
-        old = f"{TARGET} USING {batch} {BATCH} WHERE {key_match(write.key, TARGET, BATCH)} AND ({differing})"
-    deleted = _count(db, f"DELETE FROM {target} {old}")
-    keys, match = columns_list(write.key), key_match(write.key, "m", BATCH)
-    fresh = f"(SELECT {BATCH}.* FROM {batch} {BATCH} ANTI JOIN {MET} m ON {match})"
-    inserted = _insert(db, write.target, fresh, alignment, {})
-    kept = "".join(f", any_value({quote(c)}) AS {quote(c)}" for c in carried)
-    changed = f"(SELECT {keys}{kept} FROM {MET} GROUP BY {keys} HAVING bool_and(sqlflow_differs))"
-    both = columns_list(names, prefix=f"{BATCH}.") + "".join(f", m.{quote(c)}" for c in carried)
-    updated = 0
-    if deleted:
-        again = f"(SELECT {both} FROM {batch} {BATCH} JOIN {changed} m ON {match})"
-        updated = _insert(db, write.target, again, alignment, {}, carried)
-    db.execute(f"DROP TABLE {MET}")
-    return Done(RowCounts(read=write.staged.rows, inserted=inserted, updated=updated, deleted=deleted - updated))
 
 
 def _unmatched(batch: str, target: str, match: str) -> str:
@@ -264,31 +226,14 @@ def _delete_insert(db: Connection, write: TableWrite, alignment: Alignment) -> D
     if (interval := write.interval) is not None:
         column = quote(interval.column)
         bounds = {"start": interval.start, "end": interval.end}
-        deleted = _count(db, f"DELETE FROM {target} WHERE {column} >= $start AND {column} < $end", bounds)
-        inserted = _insert(db, write.target, write.staged.relation, alignment, {})
+        deleted = count(db, f"DELETE FROM {target} WHERE {column} >= $start AND {column} < $end", bounds)
+        inserted = insert(db, write.target, write.staged.relation, alignment, {})
         return Done(RowCounts(read=write.staged.rows, inserted=inserted, updated=0, deleted=deleted))
     keys = f"(SELECT DISTINCT {columns_list(write.key)} FROM {write.staged.relation})"
     match = key_match(write.key, TARGET, BATCH)
-    deleted = _count(db, f"DELETE FROM {target} {TARGET} USING {keys} {BATCH} WHERE {match}")
-    inserted = _insert(db, write.target, write.staged.relation, alignment, {})
+    deleted = count(db, f"DELETE FROM {target} {TARGET} USING {keys} {BATCH} WHERE {match}")
+    inserted = insert(db, write.target, write.staged.relation, alignment, {})
     return Done(RowCounts(read=write.staged.rows, inserted=inserted, updated=0, deleted=deleted))
-
-
-def _insert(
-    db: Connection,
-    target: str,
-    batch: str,
-    alignment: Alignment,
-    parameters: object,
-    carried: list[str] | None = None,
-) -> int:
-    names = columns_list([*alignment.insert_names, *(carried or [])])
-    return _count(db, f"INSERT INTO {quoted(target)} ({names}) SELECT {names} FROM {batch}", parameters)
-
-
-def _count(db: Connection, statement: str, parameters: object = None) -> int:
-    rows = db.execute(statement, parameters)  # type: ignore[arg-type]
-    return int(rows[0][0]) if rows else 0
 
 
 _COUNTED = {"insert": "inserted", "update": "updated", "delete": "deleted"}

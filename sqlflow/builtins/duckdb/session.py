@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 from sqlflow.sdk import (
     ArrowStream,
@@ -15,26 +15,24 @@ from sqlflow.sdk import (
     Memory,
     Published,
     Rows,
-    ScriptWrite,
     Select,
+    SetAside,
     Staged,
     StateEntry,
     StepError,
     TableInfo,
     TableSchema,
-    TableWrite,
     Token,
     Udf,
-    ViewWrite,
     quote,
-    refuse_failed,
 )
 
-from . import checking, inventory, ledger, publishing, staging, state
+from . import checking, inventory, ledger, quarantine, staging, state
+from .committing import Committing, explained
 from .connection import Connection
 from .faults import translated
 from .outflow import DuckDbRows
-from .warehouse import ALIAS, Entry, Warehouse, quoted
+from .warehouse import ALIAS, Warehouse, quoted
 
 
 class DuckDbSession:
@@ -49,6 +47,7 @@ class DuckDbSession:
         self._teardown: list[str] = []
         self._staged: list[str] = []
         self._cleanup: list[Callable[[], None]] = []
+        self._setting = False
         self.commits: tuple[str | None, ...] = ()
 
     def fork(self) -> DuckDbSession:
@@ -98,6 +97,8 @@ class DuckDbSession:
 
     def _set_up(self, source: Select | ArrowStream) -> None:
         if isinstance(source, Select):
+            if source.setup and not self._setting:
+                self._setting = self.warehouse.setting.acquire()
             for statement in source.setup:
                 self.db.execute(statement)
             self._teardown += source.teardown
@@ -117,54 +118,28 @@ class DuckDbSession:
 
     def check(self, relation: str, checks: Sequence[Check]) -> tuple[CheckResult, ...]:
         """Run checks in as few scans as possible."""
-        return checking.run(self.db, relation, checks)
+        try:
+            return checking.run(self.db, relation, checks)
+        except StepError:
+            for check in checks if len(checks) > 1 else ():  # alone, the broken one is named
+                checking.run(self.db, relation, [check])
+            raise
+
+    def sift(
+        self, staged: Staged, checks: Sequence[Check], table: str
+    ) -> tuple[Staged, SetAside | None, tuple[CheckResult, ...]]:
+        """Take the rows that fail a check out of a batch."""
+        return quarantine.sift(self.db, staged, checks, table)
+
+    def rejected(self, source: Select, table: str) -> SetAside | None:
+        """Return what the scan of a source could not read."""
+        return quarantine.rejected(self.db, source.rejects, table) if source.rejects else None
 
     def publish(self, commit: Commit) -> Published:
         """Write, check and record in one transaction."""
-        write = commit.write
-        plan = publishing.prepare(self.db, write) if write is not None else None
-        made = commit.target if isinstance(write, (TableWrite, ViewWrite)) else None
-        schema: TableSchema | None = None
-        targets = write.targets if isinstance(write, ScriptWrite) else (commit.target,)
-        makes = bool(plan and plan.makes)
-        with self.db.transaction():
-            done = self._written(plan, write) if plan else publishing.Done(publishing.read_only(commit.rows))
-            for script in commit.aside:
-                publishing.prepare(self.db, script).run(self.db)
-            checks: tuple[CheckResult, ...] = ()
-            if commit.checks and commit.target:
-                checks = checking.run(self.db, quoted(commit.target), commit.checks)
-                refuse_failed(checks, kept=f"{commit.target} keeps its old rows")
-            memories = commit.state
-            if made and commit.learned is not None:
-                schema = self.db.types_of(quoted(made))
-                memories += commit.learned(schema)
-            changed = write is not None and (makes or done.changed)
-            line = ledger.append(self.db, commit.token, targets, done.total, made=makes, changed=changed)
-            if makes and made and self.warehouse.remembered(made):
-                state.forget_target(self.db, commit.token, made, line, own=bool(plan and plan.anew))
-            state.remember(self.db, commit.token, commit.target, memories, self.warehouse.next_line())
-        ledger.verify(self.db, commit.token, line)
+        published = Committing(self.db, commit).run()
         self.commits += (commit.target,)
-        for target in targets if changed else ():
-            if target is not None:
-                self.warehouse.moved(target, line)
-        if memories and commit.target:
-            self.warehouse.remembered(commit.target, now=True)
-        if isinstance(write, ScriptWrite):
-            self.warehouse.forget()
-        elif write is not None and plan is not None:
-            kind: Literal["table", "view"] = "view" if isinstance(write, ViewWrite) else "table"
-            self.warehouse.note(write.target, Entry(kind, plan.indexes), made=makes)
-        if made and schema is None:
-            schema = self.db.types_of(quoted(made))
-        return Published(done.rows, schema, checks, done.warnings)
-
-    def _written(self, plan: publishing.Publication, write: Any) -> publishing.Done:
-        try:
-            return plan.run(self.db)
-        except StepError as error:  # a batch that stayed a query is read only here
-            raise explained(write.staged.source, error) if isinstance(write, TableWrite) else error from error
+        return published
 
     def rows(self, sql: str, parameters: Mapping[str, Any] | None = None) -> Rows:
         """Return the rows of a query on their way out."""
@@ -178,7 +153,7 @@ class DuckDbSession:
         """Return a result as an Arrow table."""
         return self.db.arrow(sql, parameters)
 
-    def committed(self, run: str) -> frozenset[str]:
+    def committed(self, run: str) -> dict[str, str | None]:
         """Return the steps of a run that the ledger holds."""
         return ledger.steps_of(self.db, run)
 
@@ -217,6 +192,8 @@ class DuckDbSession:
         for statement in (*unused, *reversed(self._teardown)):
             with contextlib.suppress(duckdb.Error):  # the connection goes anyway
                 self.db.raw.execute(statement)
+        if self._setting:
+            self.warehouse.setting.release()
         for cleanup in self._cleanup:
             cleanup()
         if not self._forked:
@@ -225,9 +202,3 @@ class DuckDbSession:
                     self.warehouse.root.remove_function(name)
             self.warehouse.functions.clear()
         self.db.raw.close()
-
-
-def explained(source: Select | ArrowStream | None, error: StepError) -> StepError:
-    """Let the connector say what an engine's error over its scan means."""
-    explain = source.explain if isinstance(source, Select) else None
-    return (explain(error.message) if explain else None) or error

@@ -27,6 +27,8 @@ class Entry:
     kind: Literal["table", "view"]
     indexes: tuple[tuple[str, str], ...] = ()
     """Name and statement of each index."""
+    sql: str = ""
+    """The statement that makes a table as another program made it; empty for what this run has made."""
 
 
 @dataclass
@@ -35,6 +37,8 @@ class Warehouse:
 
     root: Any
     lock: threading.Lock = field(default_factory=threading.Lock)
+    setting: threading.Lock = field(default_factory=threading.Lock)
+    """Held from the setup of a scan to its teardown: what it attaches is attached for all connections."""
     functions: list[str] = field(default_factory=list)
     _entries: dict[str, Entry] | None = None
     _owned: set[str] | None = None
@@ -57,7 +61,8 @@ class Warehouse:
         """Record what a commit has made of a table; one that it created is ours."""
         entries = self.entries()
         with self.lock:
-            entries[key(table)] = entry
+            if made or key(table) not in entries:
+                entries[key(table)] = entry
             if made and self._owned is not None:
                 self._owned.add(key(table))
 
@@ -158,13 +163,13 @@ def _read_entries(cursor: Any) -> dict[str, Entry]:
             if sql:
                 indexes.setdefault(fold_name(join_name((schema, table))), []).append((name, sql))
         found = {}
-        for schema, table, kind in cursor.execute(
-            f"SELECT schema_name, table_name, 'table' FROM duckdb_tables() WHERE {where} "
-            f"UNION ALL SELECT schema_name, view_name, 'view' FROM duckdb_views() WHERE {where}"
+        for schema, table, kind, sql in cursor.execute(
+            f"SELECT schema_name, table_name, 'table', sql FROM duckdb_tables() WHERE {where} "
+            f"UNION ALL SELECT schema_name, view_name, 'view', '' FROM duckdb_views() WHERE {where}"
         ).fetchall():
             if schema != STATE and not table.startswith(STAGE_PREFIX):
                 name = fold_name(join_name((schema, table)))
-                found[name] = Entry(kind, tuple(indexes.get(name, ())))
+                found[name] = Entry(kind, tuple(indexes.get(name, ())), sql or "")
         cursor.close()
     return found
 

@@ -10,7 +10,19 @@ from sqlflow.sdk import ReadRequest, Rows, Select, WriteRequest, WriteResult
 from .csvformat import CsvRead, CsvWrite
 from .csvpadding import unpadded
 from .csvtext import complaint, inspect, same_columns
-from .local import LocalFileConnector, Verbatim, arguments, file_list
+from .local import LocalFileConnector, Verbatim, arguments, compression_of, file_list
+
+#: Lets the scan leave out what it cannot read, and write that to tables of its connection.
+_KEEP = {
+    "store_rejects": True,
+    "rejects_table": "sqlflow_csv_rejects",
+    "rejects_scan": "sqlflow_csv_scans",
+    "rejects_limit": 0,
+}
+_REJECTS = (
+    "SELECT 'line ' || line || ': ' || string_agg(error_message, '; ') AS sqlflow_check, "
+    "any_value(csv_line) AS sqlflow_raw FROM temp.sqlflow_csv_rejects GROUP BY line, file_id, line ORDER BY line"
+)
 
 
 class CsvConnector(LocalFileConnector):
@@ -21,6 +33,7 @@ class CsvConnector(LocalFileConnector):
     WriteOptions = CsvWrite
     suffix = "csv"
     guesses_types = True
+    keeps_rejects = True
 
     def read(self, request: ReadRequest) -> Select:
         """Hand the engine a scan with every option of the format stated."""
@@ -53,11 +66,15 @@ class CsvConnector(LocalFileConnector):
             "hive_partitioning": options.hive_partitioning,
             "union_by_name": options.union_by_name or not ordered or None,
             "sample_size": options.sample_rows,
+            "max_line_size": options.max_line_size,
             "compression": None if options.compression == "auto" else options.compression,
             "types": types or None,
+            **(_KEEP if request.keep_rejects else {}),
         }
         sql = f"SELECT * FROM read_csv({file_list(read)}{arguments(settings)})"
-        return Select("duckdb", sql, explain=lambda text: complaint(text, files, options), cleanup=cleanup)
+        rejects = _REJECTS if request.keep_rejects else None
+        explain = lambda text: complaint(text, files, options)  # noqa: E731 - a line of its own reads better
+        return Select("duckdb", sql, explain=explain, cleanup=cleanup, rejects=rejects)
 
     def write(self, request: WriteRequest, rows: Rows) -> WriteResult:
         """Write through the engine's own CSV writer."""
@@ -73,11 +90,3 @@ class CsvConnector(LocalFileConnector):
             "FORCE_QUOTE": Verbatim("*") if options.quote_all else None,
         }
         return self.copy(request, rows, settings, options.partition_by)
-
-
-def compression_of(asked: str, path: str) -> str:
-    """Return the compression of a file by its ending, unless it is stated."""
-    if asked != "auto":
-        return asked
-    endings = {".gz": "gzip", ".zst": "zstd"}
-    return next((kind for ending, kind in endings.items() if path.endswith(ending)), "none")

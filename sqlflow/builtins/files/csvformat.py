@@ -66,6 +66,9 @@ class CsvRead(ConfigModel):
     sample_rows: int = Field(default=20480, ge=-1)
     """Rows looked at to detect types; -1 for all."""
 
+    max_line_size: int | None = Field(default=None, ge=1)
+    """Most bytes that a line may have; the engine's own limit, two million, when left out."""
+
 
 class CsvWrite(ConfigModel):
     """How a CSV file is to be written."""

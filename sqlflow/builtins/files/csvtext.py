@@ -9,6 +9,7 @@ import csv
 import gzip
 import io
 import re
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ from pathlib import Path
 from sqlflow.sdk import StepError
 
 from .csvformat import CsvRead
+from .local import compression_of, not_packed
 
 HEAD = 65_536
 TAIL = 8_192
@@ -35,9 +37,11 @@ class CsvShape:
 def inspect(path: Path, options: CsvRead) -> CsvShape:
     """Look at the head and the tail of a file."""
     try:
+        if path.stat().st_size and (fault := not_packed(path, options.compression)):
+            return CsvShape(fatal=fault)
         head, tail = _ends(path, options)
-    except gzip.BadGzipFile:
-        return CsvShape(fatal=_fault(f"{path} is not gzip", "write compression: none, or mend its name"))
+    except (gzip.BadGzipFile, zlib.error) as error:
+        return CsvShape(fatal=_fault(f"{path} cannot be unpacked: {error}", "fetch the file again"))
     except OSError as error:
         return CsvShape(fatal=_fault(f"cannot read {path}: {error.strerror}", "check its permissions", "permission"))
     except EOFError:
@@ -79,6 +83,12 @@ def complaint(message: str, files: Sequence[str], options: CsvRead) -> StepError
     """Turn the engine's error over CSV files into what a person can act on; the message names the file."""
     path = next((Path(f) for f in files if Path(f).name in message), Path(files[0]))
     name = path.name
+    if "Maximum line size" in message:
+        size = re.search(r"Actual Size: ?(\d+)", message)
+        at = re.search(r"CSV Error on Line: (\d+)", message)
+        where = f", line {at[1]}" if at else ""
+        told = f"{name}{where} has {size[1] if size else 'too many'} bytes, more than max_line_size allows"
+        return _fault(told, f"write max_line_size: {2 * int(size[1]) if size else 10_000_000}, or close an open quote")
     if "sniffing file" in message or "Expected Number of Columns" in message or "CSV Error on Line" in message:
         found = _first_ragged(path, options)
         if found is not None and not (found[1] < found[2] and options.null_padding):
@@ -103,9 +113,10 @@ def complaint(message: str, files: Sequence[str], options: CsvRead) -> StepError
     if packed and re.search(r"gzip|zlib|zstd|decompress|inflate", message, re.IGNORECASE):
         what = message.splitlines()[0]
         return _fault(f"{name} cannot be unpacked: {what}", "it may have been cut off while copied; fetch it again")
-    if "sniffing file" in message and _mixed_ends(path):
+    broken = "sniffing file" in message or "state machine" in message
+    if broken and _mixed_ends(path):
         return _fault(f"{name} mixes two kinds of line ends", "convert it so that every line ends the same way")
-    if "sniffing file" in message:
+    if broken:
         return _fault(
             f"{name} does not have the format that the options say",
             "check delimiter, quote, escape and skip; null_padding: true fills short lines",
@@ -130,7 +141,9 @@ def same_columns(files: Sequence[str], first: CsvShape, options: CsvRead) -> tup
 
 
 def _mixed_ends(path: Path) -> bool:
-    data = path.read_bytes()[:HEAD] if path.suffix not in (".gz", ".zst") else b""
+    if path.suffix in (".gz", ".zst") or path.stat().st_size > LONGEST_SEARCH:
+        return False
+    data = path.read_bytes()
     return 0 < data.count(b"\r\n") < data.count(b"\n")
 
 
@@ -150,11 +163,12 @@ def _fault(message: str, hint: str, kind: str = "bad_data") -> StepError:
 
 def _ends(path: Path, options: CsvRead) -> tuple[bytes, bytes]:
     """Return the first bytes, and the last ones of a file that is not compressed."""
-    if options.compression == "gzip" or (options.compression == "auto" and path.suffix == ".gz"):
+    packed = compression_of(options.compression, path.name)
+    if packed == "gzip":
         with gzip.open(path) as stream:
             return stream.read(HEAD), b""
-    if options.compression == "zstd" or (options.compression == "auto" and path.suffix == ".zst"):
-        return b"\x00", b""  # not looked into; the engine reads it
+    if packed == "zstd":
+        return (b"\x00" if path.stat().st_size else b""), b""  # not looked into; the engine reads it
     with path.open("rb") as stream:
         head = stream.read(HEAD)
         size = stream.seek(0, io.SEEK_END)

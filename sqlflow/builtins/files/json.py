@@ -11,8 +11,7 @@ from pydantic import Field
 
 from sqlflow.sdk import ConfigModel, ReadRequest, Rows, Select, StepError, WriteRequest, WriteResult
 
-from .csv import compression_of
-from .local import LocalFileConnector, arguments, file_list
+from .local import LocalFileConnector, arguments, compression_of, file_list, not_packed
 
 
 class JsonRead(ConfigModel):
@@ -92,6 +91,8 @@ class JsonConnector(LocalFileConnector):
             if Path(file).stat().st_size == 0:
                 hint = "a JSON file without rows is [], or holds no line with lines: true"
                 raise StepError(f"{Path(file).name} is empty", hint=hint, code="SF511")
+            if fault := not_packed(Path(file), options.compression):
+                raise fault
 
         def scan(types: Mapping[str, str] | None = None) -> str:
             return f"SELECT * FROM read_json({file_list(files)}{arguments({**settings, 'columns': types})})"

@@ -28,6 +28,8 @@ from sqlflow.sdk import (
 )
 
 _MAGIC = "*?["
+#: How a packed file starts; zstd may also start with a frame to skip.
+_STARTS = {"gzip": (b"\x1f\x8b",), "zstd": (b"\x28\xb5\x2f\xfd", *(bytes([n]) + b"*M\x18" for n in range(0x50, 0x60)))}
 
 
 class FileConfig(ConfigModel):
@@ -47,7 +49,10 @@ class LocalFileConnector(Connector[FileConfig]):
     def objections(self, config: FileConfig, options: Any, folder: Path) -> Iterator[Objection]:
         """Tell when no file matches the path."""
         root, reading = root_of(config, folder), type(options) is self.ReadOptions
-        if reading and not matches(root, options.path):
+        if reading and (root / options.path).is_dir():
+            pattern = Path(options.path, f"*.{self.suffix}").as_posix()
+            yield Objection("path", f"{options.path} is a folder", f"write {pattern} for the files in it", "SF501")
+        elif reading and not matches(root, options.path):
             what = "no file matches" if is_pattern(options.path, root) else "file not found:"
             yield Objection("path", f"{what} {options.path}", f"looked in {_shown(root)}; check the path", "SF501")
 
@@ -61,6 +66,10 @@ class LocalFileConnector(Connector[FileConfig]):
             seen = Path(name).stat()
             found.append(FileVersion(os.path.relpath(name, root), seen.st_size, str(seen.st_mtime_ns)))
         return found
+
+    def exists(self, config: FileConfig, options: Any, folder: Path) -> bool:
+        """Tell whether the file, or the folder of partitions, is there."""
+        return Path(root_of(config, folder), options.path).exists()
 
     def wanted(self, request: ReadRequest) -> list[str]:
         """Return the files to read: those asked for by name, else all that there are."""
@@ -190,6 +199,30 @@ class LocalFileConnector(Connector[FileConfig]):
 def root_of(config: FileConfig, folder: Path) -> Path:
     """Return the folder where the connection's paths start."""
     return folder / config.folder if config.folder else folder
+
+
+def compression_of(asked: str, path: str) -> str:
+    """Return the compression of a file by its ending, unless it is stated."""
+    if asked != "auto":
+        return asked
+    endings = {".gz": "gzip", ".zst": "zstd"}
+    return next((kind for ending, kind in endings.items() if path.endswith(ending)), "none")
+
+
+def not_packed(path: Path, asked: str) -> StepError | None:
+    """Tell when a file that should be compressed is not."""
+    kind = compression_of(asked, path.name)
+    if kind == "none":
+        return None
+    try:
+        with path.open("rb") as stream:
+            start = stream.read(4)
+    except OSError:  # the engine will say why it cannot be read
+        return None
+    if start.startswith(_STARTS[kind]):
+        return None
+    hint = "write compression: none, or mend its name" if asked == "auto" else "leave compression out"
+    return StepError(f"{path.name} is not {kind}", hint=hint, code="SF511")
 
 
 def is_pattern(path: str, root: Path) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, Literal
 
@@ -105,6 +106,12 @@ def _complaint(message: str, files: list[str]) -> StepError | None:
     path = next((Path(f) for f in files if Path(f).name in message), Path(files[0]))
     if "magic bytes" in message or "too small to be a Parquet" in message or "footer" in message.lower():
         return _cut_off(path, message)
+    if re.search(r"decompress|Out of buffer|TProtocolException|corrupt", message, re.IGNORECASE):
+        return StepError(
+            f"{path.name} is damaged: {message.splitlines()[0]}",
+            hint="its bytes are not those that were written; fetch it again",
+            code="SF511",
+        )
     if "schema mismatch" in message.lower():
         return StepError(message, hint="write union_by_name: true to let columns meet by name", code="SF511")
     return None

@@ -105,7 +105,12 @@ class ExportStep(StepType):
             sql = f"SELECT * FROM ({sql}) ORDER BY {', '.join(_ordered(term) for term in config.order_by)}"
         rows = context.session.rows(sql)
         request = WriteRequest(
-            endpoint.config, endpoint.options, context.folder, config.mode, config.key, str(context.token)
+            endpoint.config,
+            endpoint.options,
+            context.folder,
+            config.mode,
+            config.key,
+            f"{context.token.run}/{context.token.step}",  # a repeated attempt is the same write
         )
         written = endpoint.connector.write(request, rows)
         context.session.publish(Commit(context.token, None, rows=written.rows))

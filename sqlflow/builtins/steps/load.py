@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+from pydantic import Field
 
 from sqlflow.sdk import (
     FILE,
@@ -14,6 +16,7 @@ from sqlflow.sdk import (
     Commit,
     Delta,
     FileVersion,
+    Landing,
     Memory,
     Objection,
     ReadRequest,
@@ -28,6 +31,7 @@ from sqlflow.sdk import (
     TableStep,
     TransientError,
     WriteConfig,
+    quarantine_table,
 )
 
 
@@ -36,6 +40,12 @@ class LoadConfig(WriteConfig):
 
     source: Source
     """Where the rows come from."""
+
+    on_bad_row: Literal["fail", "quarantine"] = "fail"
+    """What happens to a row that cannot be read as its columns' types: an error, or it is set aside."""
+
+    max_bad_rows: int | None = Field(default=None, ge=0)
+    """Most rows that may be set aside so; more fail the step."""
 
 
 class LoadStep(TableStep):
@@ -48,9 +58,19 @@ class LoadStep(TableStep):
         """Say which table is written, and what does not go together."""
         plan = super().plan(given, folder)
         endpoint = given.endpoints.get("source")
-        if endpoint is None or endpoint.incremental is None:
+        if endpoint is None:
             return plan
+        config: LoadConfig = given.config
         found = list(plan.objections)
+        if config.on_bad_row == "quarantine":
+            plan = replace(plan, writes=plan.writes | {quarantine_table(config.target)})
+            if not endpoint.connector.keeps_rejects:
+                told = f"connector {endpoint.connector.name!r} reads rows whole or not at all"
+                found.append(Objection("on_bad_row", told, "remove it"))
+        elif config.max_bad_rows is not None:
+            found.append(Objection("max_bad_rows", "max_bad_rows has no effect without on_bad_row", "remove it"))
+        if endpoint.incremental is None:
+            return replace(plan, objections=tuple(found))
         if not endpoint.connector.lists_files:
             told = f"connector {endpoint.connector.name!r} lists no files, so none can be new"
             found.append(Objection("source", told, "remove incremental, or write cursor: COLUMN"))
@@ -67,8 +87,16 @@ class LoadStep(TableStep):
         """Ask the connector, telling it the declared columns and what the engine can scan by itself."""
         source = given.endpoints["source"]
         dialects = frozenset({context.session.dialect})
-        request = ReadRequest(source.config, source.options, context.folder, given.config.columns, dialects, delta)
+        config: LoadConfig = given.config
+        keep = config.on_bad_row == "quarantine"
+        request = ReadRequest(source.config, source.options, context.folder, config.columns, dialects, delta, keep)
         return source.connector.read(request)
+
+    def landing(self, given: StepInput, context: StepContext, **more: Any) -> Landing:
+        """Prepare one batch; rows that cannot be read may be set aside."""
+        config: LoadConfig = given.config
+        keep = {"keep_rejects": config.on_bad_row == "quarantine", "max_rejects": config.max_bad_rows}
+        return super().landing(given, context, **keep, **more)
 
     def execute(self, given: StepInput, context: StepContext) -> StepExecutionResult:
         """Load everything, or only the files that are new."""

@@ -80,8 +80,17 @@ class TransformStep(TableStep):
             hint = "a replaced table takes the columns of its query; remove it"
             found.append(Objection("on_schema_change", "on_schema_change has no effect in mode replace", hint))
         view = config.materialize == "view"
-        options = (("mode", config.mode != "replace"), ("columns", bool(config.columns)), ("cursor", config.cursor))
-        for option, given_value in (*options, ("batches", config.batches)):
+        if view:
+            found = [objection for objection in found if objection.option != "key"]
+        without_effect = {
+            "mode": config.mode != "replace",
+            "key": bool(config.key),
+            "columns": bool(config.columns),
+            "cursor": config.cursor is not None,
+            "batches": config.batches is not None,
+            "checks": any(check.quarantine for check in given.checks),
+        }
+        for option, given_value in without_effect.items():
             if view and given_value:
                 found.append(Objection(option, f"{option} has no effect on a view", "remove it, or materialize: table"))
         return replace(
@@ -90,6 +99,7 @@ class TransformStep(TableStep):
             makes_view=view,
             incremental=plan.incremental and not view,
             ranged=plan.ranged or config.batches is not None,
+            steady=config.batches is None,
             remembers=plan.remembers or config.batches is not None,
             objections=tuple(found),
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sqlflow.sql import SqlSyntaxError, read_expression, read_query, read_statements
+from sqlflow.sql import SqlSyntaxError, foresee, read_expression, read_query, read_statements
 
 
 @pytest.mark.parametrize(
@@ -104,3 +104,21 @@ def test_statements_keep_their_places():
         ("insert into t values (';')", 0),
         ("delete from t", 29),
     ]
+
+
+def test_parsing_ahead_changes_no_answer():
+    """A text says the same whether it was parsed with others or alone, errors and their places included."""
+    texts = ["from a", "select $x from b", "selec 1", "select 'open", "", "drop table t", "from é where"]
+
+    def answers():
+        found = []
+        for text in texts:
+            try:
+                found.append(read_query(text))
+            except SqlSyntaxError as error:
+                found.append((error.message, error.offset))
+        return found
+
+    alone = answers()
+    foresee([*texts, "from a"])
+    assert answers() == alone

@@ -1,0 +1,104 @@
+"""A batch merged into a table that is there: which rows meet, which of those differ, and writing only these."""
+
+from __future__ import annotations
+
+import re
+
+from sqlflow.sdk import RowCounts, TableWrite, columns_list, fold, key_match, quote
+
+from .aligning import BATCH, TARGET, Alignment
+from .connection import Connection
+from .warehouse import quoted
+
+MET = "temp.sqlflow_met"
+"""Temporary table of the rows that a merge found in its target."""
+
+NUMBERED = "sqlflow_numbered"
+"""Temporary table of a batch whose rows have no number of their own."""
+
+_FIXED_WIDTH = re.compile(r"(?!.*\])(U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL|BOOLEAN|DATE|TIME|UUID)")
+
+
+def merge(db: Connection, write: TableWrite, alignment: Alignment) -> RowCounts:
+    """Replace the matched rows that differ and insert the new ones; equal rows are not touched.
+
+    The target is joined once: what was met, and whether it differs, is kept as pairs of row ids, and everything else
+    works on that. A key that the target holds more than once becomes one row; the others count as deleted.
+    """
+    target, carried = quoted(write.target), alignment.carried
+    alignment.apply(db, write.target)
+    hidden = any(fold(name) == "rowid" for name in alignment.target_names)  # a column of that name hides DuckDB's own
+    batch, row, rows = _numbered(db, write, hidden=hidden)
+    _meet(db, write, alignment, batch, row, hidden=hidden)
+    old = f"WHERE rowid IN (SELECT sqlflow_old FROM {MET} WHERE sqlflow_differs)"
+    if hidden:
+        match, differing = key_match(write.key, TARGET, BATCH), alignment.difference() or "FALSE"
+        old = f"{TARGET} USING {batch} {BATCH} WHERE {match} AND ({differing})"
+    deleted = count(db, f"DELETE FROM {target} {old}")
+    inserted = rows - int(db.execute(f"SELECT count(DISTINCT sqlflow_row) FROM {MET}")[0][0])
+    known = MET if carried else f"(SELECT sqlflow_row FROM {MET} WHERE NOT sqlflow_differs)"
+    fresh = f"(SELECT {BATCH}.* FROM {batch} {BATCH} ANTI JOIN {known} m ON m.sqlflow_row = {row})"
+    updated = insert(db, write.target, fresh, alignment, {}) - inserted
+    if carried and deleted:
+        kept = "".join(f", any_value({quote(c)}) AS {quote(c)}" for c in carried)
+        changed = f"(SELECT sqlflow_row{kept} FROM {MET} GROUP BY sqlflow_row HAVING bool_and(sqlflow_differs))"
+        both = columns_list(alignment.insert_names, prefix=f"{BATCH}.") + "".join(f", m.{quote(c)}" for c in carried)
+        again = f"(SELECT {both} FROM {batch} {BATCH} JOIN {changed} m ON m.sqlflow_row = {row})"
+        updated = insert(db, write.target, again, alignment, {}, carried)
+    db.execute(f"DROP TABLE {MET}")
+    return RowCounts(read=write.staged.rows, inserted=inserted, updated=updated, deleted=deleted - updated)
+
+
+def _numbered(db: Connection, write: TableWrite, *, hidden: bool) -> tuple[str, str, int]:
+    """Return the batch as a table with one row a key, the number that tells its rows apart, and how many they are."""
+    staged = write.staged
+    if staged.materialized and staged.rows is not None and not staged.relation.startswith("(") and not hidden:
+        return staged.relation, f"{BATCH}.rowid", staged.rows
+    counted = f"SELECT *, row_number() OVER () AS sqlflow_row FROM {staged.relation}"
+    made = db.execute(f"CREATE OR REPLACE TEMP TABLE {NUMBERED} AS {counted}", staged.parameters)
+    return f"temp.{NUMBERED}", f"{BATCH}.sqlflow_row", int(made[0][0])
+
+
+def _meet(db: Connection, write: TableWrite, alignment: Alignment, batch: str, row: str, *, hidden: bool) -> None:
+    """Write down which row of the batch meets which of the target, and whether they differ.
+
+    Reading text is most of the work, so it is compared only where everything of a fixed width is equal.
+    """
+    names = alignment.insert_names
+    short = {c.name for c in write.staged.schema if _FIXED_WIDTH.match(c.type)}
+    quick = [name for name in names if hidden or name in short]  # hidden: a second look would not find the row
+    first = alignment.difference(quick)
+    rest = alignment.difference([name for name in names if name not in quick])
+    if not first:
+        first, rest = rest, ""
+    carried = "".join(f", {TARGET}.{quote(c)}" for c in alignment.carried)
+    old = "NULL" if hidden else f"{TARGET}.rowid"
+    db.execute(
+        f"CREATE OR REPLACE TEMP TABLE sqlflow_met AS SELECT {row} AS sqlflow_row, {old} AS sqlflow_old{carried}, "
+        f"({first or 'FALSE'}) AS sqlflow_differs FROM {batch} {BATCH} JOIN {quoted(write.target)} {TARGET} "
+        f"ON {key_match(write.key, TARGET, BATCH)}"
+    )
+    if rest:
+        db.execute(
+            f"UPDATE {MET} m SET sqlflow_differs = TRUE FROM {batch} {BATCH}, {quoted(write.target)} {TARGET} "
+            f"WHERE NOT m.sqlflow_differs AND m.sqlflow_row = {row} AND m.sqlflow_old = {TARGET}.rowid AND ({rest})"
+        )
+
+
+def insert(
+    db: Connection,
+    target: str,
+    batch: str,
+    alignment: Alignment,
+    parameters: object,
+    carried: list[str] | None = None,
+) -> int:
+    """Insert what the batch brings, and the columns carried over if any; returns how many rows that were."""
+    names = columns_list([*alignment.insert_names, *(carried or [])])
+    return count(db, f"INSERT INTO {quoted(target)} ({names}) SELECT {names} FROM {batch}", parameters)
+
+
+def count(db: Connection, statement: str, parameters: object = None) -> int:
+    """Run a statement that changes rows; returns how many it changed."""
+    rows = db.execute(statement, parameters)  # type: ignore[arg-type]
+    return int(rows[0][0]) if rows else 0

@@ -1,0 +1,78 @@
+"""The parent of step types that bring rows into a table. They say where rows come from; everything else is done."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from .check import CheckResult
+from .connector import ArrowStream, Select
+from .context import StepContext
+from .cursor import Delta
+from .step import StepExecutionResult, StepInput, StepPlan, StepType
+from .writeconfig import WriteConfig, write_objections
+from .writing import Landing, quarantine_table
+
+
+class TableStep(StepType):
+    """A step type that brings rows into a table: it says where they come from, and everything else is done.
+
+    Its `Config` extends `WriteConfig`.
+    """
+
+    check_scopes = frozenset({"batch", "target"})
+
+    @abstractmethod
+    def rows(self, given: StepInput, context: StepContext, delta: Delta) -> Select | ArrowStream:
+        """Say where the rows come from. `delta` says which are wanted; more may come, never fewer."""
+
+    def plan(self, given: StepInput, folder: Path) -> StepPlan:
+        """Say which table is written and how, and what does not go together."""
+        config: WriteConfig = given.config
+        repeatable = config.mode != "append" or bool(config.key)
+        plan = super().plan(given, folder)
+        aside = {quarantine_table(config.target)} if any(check.quarantine for check in given.checks) else set()
+        return replace(
+            plan,
+            writes=plan.writes | aside,
+            mode=config.mode,
+            incremental=config.mode != "replace",
+            ranged=config.cursor is not None,
+            remembers=config.cursor is not None,
+            repeatable=repeatable,
+            objections=tuple(write_objections(config)),
+        )
+
+    def execute(self, given: StepInput, context: StepContext) -> StepExecutionResult:
+        """Stage, compare, check, publish."""
+        return self.landing(given, context).land()
+
+    def landing(self, given: StepInput, context: StepContext, **more: Any) -> Landing:
+        """Prepare one batch."""
+        values = {"rebuild": context.window.rebuild, **more}
+        token = values.pop("token", context.token)
+        return Landing(given.config, given, lambda delta: self.rows(given, context, delta), context, token, **values)
+
+
+def summed(results: Iterable[StepExecutionResult]) -> StepExecutionResult:
+    """Return what several commits of one step did together."""
+    total = StepExecutionResult()
+    for result in results:
+        total = replace(
+            result,
+            rows=total.rows + result.rows,
+            checks=_joined(total.checks, result.checks),
+        )
+    return total
+
+
+def _joined(old: tuple[CheckResult, ...], new: tuple[CheckResult, ...]) -> tuple[CheckResult, ...]:
+    """Keep for every check the result that failed, if one did."""
+    kept = {check.name: check for check in old}
+    for check in new:
+        if check.name not in kept or kept[check.name].passed:
+            kept[check.name] = check
+    return tuple(kept.values())
