@@ -24,7 +24,7 @@ class AssumeRole(ConfigModel):
     arn: str = Field(min_length=1)
     """Role, such as `arn:aws:iam::123456789012:role/reader`."""
 
-    external_id: str | None = None
+    external_id: str | None = Field(default=None, min_length=2)
     """External id that the role's trust policy asks for."""
 
     endpoint: str | None = None

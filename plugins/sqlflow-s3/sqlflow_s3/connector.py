@@ -58,6 +58,13 @@ class S3Connector(Connector[S3Config]):
         """List the objects with size and etag."""
         return [FileVersion(o.key, o.size, o.etag) for o in find(open_client(config), config, options.path)]
 
+    def exists(self, config: S3Config, options: Any, folder: Path) -> bool | None:
+        """Tell whether the object, or the data set's manifest, is there; None when S3 does not say."""
+        try:
+            return bool(find(open_client(config), config, options.path))
+        except StepError:
+            return None
+
     def read(self, request: ReadRequest) -> Select | ArrowStream:
         """Stream Parquet row group by row group; fetch CSV and JSON and let DuckDB read the files."""
         config: S3Config = request.config

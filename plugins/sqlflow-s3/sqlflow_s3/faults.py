@@ -69,10 +69,13 @@ def fault(error: BaseException, config: S3Config, what: str) -> StepError | None
     import urllib3.exceptions
     from boto3.exceptions import RetriesExceededError, S3UploadFailedError
     from s3transfer.exceptions import RetriesExceededError as TransferRetries
+    from s3transfer.exceptions import S3DownloadFailedError
 
     told = scrubbed(str(error).split("\n", maxsplit=1)[0], config)
     if isinstance(error, boto.ClientError):
         return _answered(error, config, what)
+    if isinstance(error, S3DownloadFailedError):  # another etag than the one that was listed
+        return changed(what)
     if isinstance(error, (RetriesExceededError, TransferRetries, S3UploadFailedError)):
         return TransientError(f"{what} was cut off again and again: {told}", hint="run again")
     if isinstance(error, (boto.NoCredentialsError, boto.PartialCredentialsError, boto.CredentialRetrievalError)):
@@ -87,11 +90,13 @@ def fault(error: BaseException, config: S3Config, what: str) -> StepError | None
         error, (boto.HTTPClientError, boto.IncompleteReadError, urllib3.exceptions.HTTPError, boto.ConnectionError)
     ):
         return TransientError(f"{where(config)} cannot be reached: {told}", hint="check endpoint and the network")
+    if (found := _of_arrow(error, config, what, told)) is not None:  # before ValueError, which some of them are too
+        return found
     if isinstance(error, (boto.ParamValidationError, boto.NoRegionError, ValueError)):
         return StepError(f"{what}: {told}", hint="check bucket, path, endpoint and region", kind="bad_data")
     if isinstance(error, boto.BotoCoreError):
         return StepError(f"{what}: {told}", kind="internal")
-    return _of_arrow(error, config, what, told)
+    return None
 
 
 def _answered(error: Any, config: S3Config, what: str) -> StepError:
@@ -113,6 +118,8 @@ def coded(code: str, status: int, operation: str, told: str, config: S3Config, w
     if code in _DENIED:
         asked = f" ({operation})" if operation else ""
         hint = "the credentials are known, and lack this permission on the bucket or the key"
+        if config.anonymous:
+            hint = "it is not public; write credentials in the place of anonymous: true"
         return StepError(f"{what}: access denied{asked}", hint=hint, kind="permission")
     if code in _UNKNOWN:
         hint = "check the credentials of the connection, and the clock of this machine"

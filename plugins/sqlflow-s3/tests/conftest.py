@@ -103,6 +103,10 @@ class Store:
         listed = self.client.list_objects_v2(Bucket=self.bucket, Prefix=prefix)
         return [entry["Key"] for entry in listed.get("Contents", ())]
 
+    def contents(self) -> dict[str, bytes]:
+        """Return every object."""
+        return {key: self.get(key) for key in self.keys()}
+
     def uploads(self) -> list[str]:
         """List uploads in parts that are neither completed nor taken back."""
         listed = self.client.list_multipart_uploads(Bucket=self.bucket)
@@ -171,7 +175,8 @@ def strict_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[st
             users[name] = {"access_key_id": key["AccessKeyId"], "secret_access_key": key["SecretAccessKey"]}
         policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": ["s3:*"], "Resource": "*"}]}
         iam.put_role_policy(RoleName="lake", PolicyName="p", PolicyDocument=json.dumps(policy))
-        reset = urllib.request.Request(f"{endpoint}/moto-api/reset-auth", b"0", method="POST")
+        plain = {"Content-Type": "text/plain"}
+        reset = urllib.request.Request(f"{endpoint}/moto-api/reset-auth", b"0", plain)
         urllib.request.urlopen(reset, timeout=5).close()
         yield endpoint, users
     finally:
@@ -195,6 +200,7 @@ class Call:
     range: str
     status: int
     bytes: int
+    signed: bool = False
 
 
 @dataclass
@@ -247,7 +253,8 @@ def proxy(server: str) -> Iterator[Proxy]:
                 self.connection.close()
                 return
             if fault is not None and fault.isdigit():
-                text = f"<Error><Code>{'SlowDown' if fault == '503' else 'AccessDenied'}</Code></Error>".encode()
+                code = {"400": "ExpiredToken", "500": "InternalError", "503": "SlowDown"}.get(fault, "AccessDenied")
+                text = f"<Error><Code>{code}</Code><Message>no</Message></Error>".encode()
                 self.reply(int(fault), {"Content-Type": "application/xml"}, text, len(text))
                 return
             onward = http.client.HTTPConnection(host, timeout=30)
@@ -269,7 +276,9 @@ def proxy(server: str) -> Iterator[Proxy]:
                 onward.close()
 
         def reply(self, status: int, headers: dict[str, str], body: bytes, size: int) -> None:
-            seen.calls.append(Call(self.command, self.path, self.headers.get("Range") or "", status, len(body)))
+            signed = "Authorization" in self.headers
+            asked = self.headers.get("Range") or ""
+            seen.calls.append(Call(self.command, self.path, asked, status, len(body), signed))
             self.send_response_only(status)
             for name, value in headers.items():
                 self.send_header(name, value)

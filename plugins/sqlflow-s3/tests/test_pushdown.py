@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from sqlflow_s3.pushdown import condition
 
-from sqlflow.sdk import Bound, CursorRange, TableSchema
+from sqlflow.sdk import Bound, CursorRange, SchemaChanged, TableSchema
 
 ROWS, GROUP = 20_000, 1_000
 
@@ -87,11 +87,11 @@ def test_partitions_are_left_out_without_a_request_for_rows(store, proxy):
     assert proxy.fetched("2024-01-01/a.parquet") <= 64 * 1024 < sizes["2024-01-01"] / 2
 
 
-MOMENTS = [datetime(2024, 1, 1) + timedelta(hours=7 * n, microseconds=n) for n in range(-8, 9)]
+MOMENTS = [datetime(2024, 1, 1) + timedelta(hours=7 * n, microseconds=n) for n in range(-8, 9)]  # noqa: DTZ001 - without a zone on purpose
 COLUMNS = {
     "BIGINT": pa.array([-(2**63), -1, 0, 1, 5, 2**63 - 1, None]),
     "UBIGINT": pa.array([0, 1, 5, 2**64 - 1, None], pa.uint64()),
-    "DECIMAL(10,2)": pa.array([Decimal("-1.50"), Decimal("0.00"), Decimal("1.50"), Decimal("5.01"), None], pa.decimal128(10, 2)),
+    "DECIMAL(10,2)": pa.array([*map(Decimal, ("-1.50", "0.00", "1.50", "5.01")), None], pa.decimal128(10, 2)),
     "DATE": pa.array([date(2023, 12, 31), date(2024, 1, 1), date(2024, 1, 2), None]),
     "TIMESTAMP": pa.array([*MOMENTS, None], pa.timestamp("us")),
     "TIMESTAMP_NS": pa.array([1704067200123456788, 1704067200123456789, 1704067200123456790, None], pa.timestamp("ns")),
@@ -127,15 +127,16 @@ def test_a_filter_never_drops_a_row_that_the_engine_wants(kind, zone):
                         low = Bound(lower, typed) if lower is not None else None
                         high = Bound(upper, typed) if upper is not None else None
                         since = CursorRange("cur", low, inclusive, high, nulls)
-                        query = f"from given where {since.condition(schema) or 'true'}"
                         try:
+                            query = f"from given where {since.condition(schema) or 'true'}"
                             wanted = connection.execute(query).fetchall()
-                        except duckdb.Error:  # the engine refuses this bound for this type
+                        except (duckdb.Error, SchemaChanged):  # the engine refuses this bound for this type
                             continue
                         where = condition(since, table.schema)
                         passed = table if where is None else table.filter(where)
                         connection.register("passed", passed)
-                        assert connection.execute(query.replace("given", "passed")).fetchall() == wanted, since
+                        left = connection.execute(query.replace("given", "passed")).fetchall()
+                        assert str(left) == str(wanted), since  # as text, for nan is not nan
                         tried += 1
     assert tried > 20
     connection.close()
