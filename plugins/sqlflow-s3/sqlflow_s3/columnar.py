@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -180,10 +180,16 @@ class ParquetObjects:
         except StepError as told:
             if told.kind == "not_found":
                 raise gone(what) from None
-            still = True
-            with suppress(StepError):
-                still = told.kind != "bad_data" or self.unchanged()
-            raise (told if still else changed(what)) from None
+            raise self._reason(told, what) from None
+
+    def _reason(self, told: StepError, what: str) -> StepError:
+        """Return what is behind bytes that cannot be read: pyarrow does not always hear why S3 has refused them."""
+        if told.kind != "bad_data":
+            return told
+        try:
+            return told if self.unchanged() else changed(what)
+        except StepError as found:
+            return found if found.kind in ("authentication", "permission") else told
 
     def _url(self, source: S3Object) -> str:
         return url(self.config, source.key)

@@ -42,8 +42,8 @@ _ARROW = {
     "SERVICE_UNAVAILABLE": "ServiceUnavailable", "INTERNAL_FAILURE": "InternalError",
     "REQUEST_TIMEOUT": "RequestTimeout", "NETWORK_CONNECTION": "RequestTimeout",
 }  # fmt: skip
-_ARROW_ERROR = re.compile(r"AWS Error ([A-Z_]+)(?: during (\w+) operation)?")
-_STATUS = re.compile(r"HTTP response code:? ?(\d{3})|\b(?:HTTP|status code:?) (\d{3})", re.IGNORECASE)
+_ARROW_ERROR = re.compile(r"AWS Error ([A-Z_]+)(?: \([^)]*\))?(?: during (\w+) operation)?")
+_STATUS = re.compile(r"HTTP response code:? ?(\d{3})|\b(?:HTTP|HTTP status|status code:?) (\d{3})", re.IGNORECASE)
 _CODED = re.compile(r"\b(" + "|".join(sorted(_UNKNOWN - {"401"})) + r")\b")
 _CUT = re.compile(r"curlCode|ended prematurely|Unexpected end of stream|Connection reset|timed out|Read \d+ bytes|"
                   r"short read|Couldn't connect|Network", re.IGNORECASE)  # fmt: skip

@@ -65,7 +65,8 @@ def _asked(service: str, operation: str, name: str, **arguments: object) -> dict
     settings = Config(connect_timeout=CONNECT_SECONDS, retries={"mode": "standard", "total_max_attempts": ATTEMPTS})
     what = f"secret aws/{name}"
     try:
-        answer: dict[str, dict[str, str]] = getattr(boto3.client(service, config=settings), operation)(**arguments)
+        client = boto3.Session().client(service, config=settings)  # boto3's own session is no use to several threads
+        answer: dict[str, dict[str, str]] = getattr(client, operation)(**arguments)
     except ClientError as error:
         if error.response.get("Error", {}).get("Code") in _MISSING:
             return None

@@ -254,8 +254,12 @@ def proxy(server: str) -> Iterator[Proxy]:
                 return
             if fault is not None and fault.isdigit():
                 code = {"400": "ExpiredToken", "500": "InternalError", "503": "SlowDown"}.get(fault, "AccessDenied")
-                text = f"<Error><Code>{code}</Code><Message>no</Message></Error>".encode()
-                self.reply(int(fault), {"Content-Type": "application/xml"}, text, len(text))
+                kind = self.headers.get("Content-Type") or ""
+                if kind.startswith("application/x-amz-json"):
+                    text = json.dumps({"__type": code, "message": "no"}).encode()
+                else:
+                    kind, text = "application/xml", f"<Error><Code>{code}</Code><Message>no</Message></Error>".encode()
+                self.reply(int(fault), {"Content-Type": kind}, text, len(text))
                 return
             onward = http.client.HTTPConnection(host, timeout=30)
             try:
