@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from sqlflow_s3.manifest import NAME
 
 
 def sqlflow(store, *arguments):
@@ -63,6 +64,38 @@ def test_new_files_of_a_data_set(store):
     for _ in range(2):
         assert sqlflow(store, "run", "spec.yaml").returncode == 0
         assert len(rows(store, "from t")) == 5
+
+
+@pytest.mark.parametrize("part", ["partNumber=", "uploadId=", NAME])
+def test_an_export_that_is_killed(store, proxy, part):
+    """After `kill -9` in the midst of an export the old rows stand; the next export is whole and tidies up."""
+    extra = "format: parquet, partition_by: [p]"
+    with store.export("select range as i, range % 3 as p from range(9)", "out", extra).run() as result:
+        assert result.status == "succeeded"
+    store.export("select range as i, range % 2 as p from range(4)", "out", extra, endpoint=proxy.url)
+    before = store.get(f"out/{NAME}")
+    command = [str(Path(sys.executable).with_name("sqlflow")), "run", "spec.yaml"]
+    process = subprocess.Popen(command, cwd=store.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                               env={**os.environ, "TMPDIR": str(store.folder)})  # fmt: skip
+
+    def kill(method, path):
+        if method in ("PUT", "POST") and part in path and process.poll() is None:
+            process.kill()
+            process.wait()
+            return "reset"
+        return None
+
+    proxy.fault = kill
+    assert process.wait(60) == -9
+    proxy.fault = lambda _method, _path: None
+    assert store.get(f"out/{NAME}") == before
+    store.load("out", "format: parquet")
+    assert sqlflow(store, "run", "spec.yaml").returncode == 0
+    assert len(rows(store, "from t")) == 9
+    store.export("select range as i, range % 2 as p from range(4)", "out", extra)
+    assert sqlflow(store, "run", "spec.yaml").returncode == 0
+    assert len(store.keys("out/")) == 3
+    assert len(json.loads(store.get(f"out/{NAME}"))["files"]) == 2
 
 
 def test_no_secret_is_printed(strict):

@@ -297,3 +297,5 @@ def test_bad_options_are_problems_before_anything_runs(store):
     ]:
         problems = store.export("select 1 as a", path, extra).validate()
         assert any(words in problem.message for problem in problems), (words, problems)
+    problems = store.export("select 1 as a", "a.csv", step="mode: append").validate()
+    assert any("append" in problem.message for problem in problems), problems
