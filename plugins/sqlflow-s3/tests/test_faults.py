@@ -13,9 +13,13 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from botocore.exceptions import ClientError
+from sqlflow_s3.config import S3Config
+from sqlflow_s3.faults import fault
 
 from sqlflow.pipeline import Pipeline
 
+SECRET = "quite/secret+value=for-tests"
 CSV = "id,n\n" + "".join(f"{n},{n * 7}\n" for n in range(5000))
 
 
@@ -131,16 +135,16 @@ def test_an_object_replaced_between_listing_and_reading(store, proxy, key, after
     asked = []
 
     def replace(method, path):
-        if method == "GET" and key in path:
+        if method in ("GET", "HEAD") and f"/{key}" in path:
             asked.append(path)
             if len(asked) == after + 1:
                 store.put(key, other)
 
     proxy.fault = replace
-    error = error_of(store.load(key, endpoint=proxy.url), store.secret)
+    error = error_of(store.load(f"*{key[1:]}", endpoint=proxy.url), store.secret)
     assert error["kind"] == "transient", error
     assert "changed while it was read" in error["message"]
-    with store.load(key, endpoint=proxy.url).run() as result:
+    with store.load(f"*{key[1:]}", endpoint=proxy.url).run() as result:
         expected = 5000 if same_size else 1 if key == "a.csv" else 9000
         assert result.query("select count(*) as n from t").to_pylist() == [{"n": expected}]
 
@@ -265,6 +269,20 @@ def test_anonymous_sends_no_credentials(store, proxy, path, monkeypatch):
     proxy.calls.clear()
     whole(without_keys(store.load(path, endpoint=proxy.url)))
     assert all(call.signed for call in proxy.calls)
+
+
+def test_words_of_the_server_are_scrubbed():
+    """A secret that a server repeats in its answer is masked by the connector itself."""
+    config = S3Config.model_validate_json(
+        json.dumps({"bucket": "b", "access_key_id": "AKIAKEY", "secret_access_key": SECRET, "session_token": "to/ken"})
+    )
+    told = f"you said AKIAKEY {SECRET} to/ken"
+    for code, status in (("SlowDown", 503), ("InvalidAccessKeyId", 403), ("Odd", 400), ("AccessDenied", 403)):
+        answer = {"Error": {"Code": code, "Message": told}, "ResponseMetadata": {"HTTPStatusCode": status}}
+        for error in (ClientError(answer, "GetObject"), OSError(f"AWS Error UNKNOWN (HTTP status {status}): {told}")):
+            found = str(fault(error, config, "s3://b/a"))
+            assert found
+            assert not any(word in found for word in ("AKIAKEY", SECRET, "to/ken")), found
 
 
 def test_importing_the_plugin_imports_no_driver():
