@@ -319,6 +319,7 @@ def _run_schema() -> dict[str, Any]:
             "status": {"enum": ["running", "succeeded", "failed", "cancelled"]}, "started_at": text,
             "finished_at": maybe_text, "duration_ms": number, "steps": {"type": "array", "items": step},
             "file": text, "variables": {"type": "object"}, "cpu_ms": number, "peak_memory_bytes": {"type": "integer"},
-            "sqlflow_version": text,
+            "sqlflow_version": text, "asked": {"type": "object"}, "resumed": {"type": "integer"},
+            "pid": {"type": "integer"}, "host": text,
         },
     }  # fmt: skip

@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlflow.errors import DocumentError, SQLFlowError
+from sqlflow.holder import opened
 from sqlflow.pipeline import installed, new_run_id
-from sqlflow.plan import Connections, Scope, declared_connections, engine_plan
+from sqlflow.plan import Connections, EnginePlan, Scope, declared_connections, engine_plan
 from sqlflow.problem import Problem
 from sqlflow.project import ActiveProfile, Workspace, open_workspace
 from sqlflow.registry import Catalog
@@ -31,14 +32,26 @@ def open_warehouse(start: Path, spec: Path | None, profile: str | None) -> Sessi
     _refuse(workspace, diagnosis)
     if engine is None:
         raise SQLFlowError("the profile's engine and storage are not clear", hint="run `sqlflow validate`")
-    location = engine.storage.locate(engine.storage_config, workspace.folder, default_name=engine.default_name)
+    return open_existing(engine, workspace.folder, read_only=True)
+
+
+def open_existing(engine: EnginePlan, folder: Path, *, read_only: bool) -> Session:
+    """Open a warehouse that is there.
+
+    Raises:
+        SQLFlowError: there is none yet.
+        WarehouseLocked: another process is writing it.
+
+    """
+    location = engine.storage.locate(engine.storage_config, folder, default_name=engine.default_name)
     if location.path is None:
         raise SQLFlowError(
             "this warehouse is kept in memory and ends with its run", hint="use a profile whose storage is a file"
         )
     if not location.exists:
         raise SQLFlowError(f"there is no warehouse yet: {location.path}", hint="run a pipeline first: sqlflow run SPEC")
-    return engine.engine.open(engine.engine_config, Opening(location, workspace.folder, read_only=True))
+    opening = Opening(location, folder, read_only)
+    return opened(location, lambda: engine.engine.open(engine.engine_config, opening))
 
 
 def connections(start: Path, spec: Path | None, profile: str | None) -> tuple[Connections, Workspace, Redactor]:

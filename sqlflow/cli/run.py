@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from threading import Event
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -31,6 +31,11 @@ from .options import (
     variables,
 )
 
+if TYPE_CHECKING:
+    from sqlflow.plan import Plan
+    from sqlflow.registry import Catalog
+    from sqlflow.run import Interrupted
+
 EXAMPLE = "Example: sqlflow run specs/orders.yaml --profile prod --var region=EU --select +daily"
 
 
@@ -49,14 +54,9 @@ def run(
     output: OutputOption = Output.text,
 ) -> int:
     """Run a pipeline."""
-    from sqlflow.pipeline import Pipeline, run_plan
+    from sqlflow.pipeline import Pipeline
     from sqlflow.plan import Asked
 
-    from .console import watcher
-    from .render import problem_text, show_json
-
-    stop = Event()
-    _obey_signals(stop)
     pipeline = Pipeline.from_file(spec)
     asked = Asked(full_refresh, since, until, changed)
     interrupted = None
@@ -74,10 +74,22 @@ def run(
             fail_fast=fail_fast,
             asked=asked,
         )
+    return executed(plan, pipeline.catalog, output, interrupted)
+
+
+def executed(plan: Plan, catalog: Catalog, output: Output, interrupted: Interrupted | None = None) -> int:
+    """Execute a plan, showing how it goes; returns the exit code."""
+    from sqlflow.pipeline import run_plan
+
+    from .console import watcher
+    from .render import problem_text, show_json
+
+    stop = Event()
+    _obey_signals(stop)
     for note in plan.notes:
         print(problem_text(note, sys.stderr), file=sys.stderr)
     watching: list[Any] = [watcher()] if output is Output.text else []
-    result = run_plan(plan, pipeline.catalog, watching, stop, interrupted=interrupted)
+    result = run_plan(plan, catalog, watching, stop, interrupted=interrupted)
     for notice in result.notices:
         print(f"warning: {notice}", file=sys.stderr)
     if output is Output.json:

@@ -34,7 +34,7 @@ def list_runs(
             r["run_id"],
             r["pipeline"],
             r["profile"] or "",
-            r["status"],
+            _status(r),
             len(r["steps"]),
             duration(r["duration_ms"]) if r["duration_ms"] else "",
         )
@@ -63,7 +63,7 @@ def show(
     from sqlflow.sdk import RowCounts
 
     print(
-        f"{run['pipeline']}: run {run['run_id']}, {run['status']}"
+        f"{run['pipeline']}: run {run['run_id']}, {_status(run)}"
         + (f" in {duration(run['duration_ms'])}" if run["duration_ms"] else "")
     )
     print(f"started {run['started_at']}, profile {run['profile'] or 'none'}\n")
@@ -103,6 +103,13 @@ def _records() -> Any:
     from sqlflow.run import recorded_runs
 
     return recorded_runs(open_workspace(Path.cwd()).target)
+
+
+def _status(run: dict[str, Any]) -> str:
+    """Return the status of a run; one whose process is gone did not live to write how it ended."""
+    from sqlflow.holder import is_gone
+
+    return "killed" if run["status"] == "running" and is_gone(run["pid"], run["host"]) else str(run["status"])
 
 
 def _one(run_id: str | None) -> dict[str, Any]:

@@ -24,6 +24,8 @@ class Asked:
     until: str | None = None
     changed: bool = False
     """Whether steps that would do again what they have done are left out."""
+    retry: bool = False
+    """Whether the rows are those that a step has set aside."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Executing a plan. Must not know YAML, terminals or exit codes, and prints nothing."""
 
-from .execution import Finished, execute, open_session
+from .execution import Finished, execute, open_session, register_functions
 from .journal import prune, recorded_runs, runs_folder
 from .record import RunRecord, StepRecord
 from .resume import Interrupted, find_run
@@ -15,5 +15,6 @@ __all__ = [
     "open_session",
     "prune",
     "recorded_runs",
+    "register_functions",
     "runs_folder",
 ]

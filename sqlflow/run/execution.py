@@ -11,9 +11,10 @@ from datetime import UTC, datetime
 from threading import Event
 
 from sqlflow.errors import PluginBroken, StepError
+from sqlflow.holder import Claim, Holder, opened
 from sqlflow.plan import Plan
 from sqlflow.registry import Catalog, load_functions
-from sqlflow.sdk import Observer, Opening, RunFinished, RunStarted, Session, Udf, split_name
+from sqlflow.sdk import Observer, Opening, RunFinished, RunStarted, Session, StorageLocation, Udf, split_name
 from sqlflow.version import __version__
 
 from .bus import Bus
@@ -35,10 +36,26 @@ class Finished:
 
 
 def open_session(plan: Plan, *, read_only: bool = False) -> Session:
-    """Open the warehouse of a plan."""
+    """Open the warehouse of a plan. Raises WarehouseLocked when another process writes it."""
+    engine, location = plan.engine, _location(plan)
+    opening = Opening(location, plan.folder, read_only)
+    return opened(location, lambda: engine.engine.open(engine.engine_config, opening))
+
+
+def _location(plan: Plan) -> StorageLocation:
     engine = plan.engine
-    location = engine.storage.locate(engine.storage_config, plan.folder, default_name=engine.default_name)
-    return engine.engine.open(engine.engine_config, Opening(location, plan.folder, read_only))
+    return engine.storage.locate(engine.storage_config, plan.folder, default_name=engine.default_name)
+
+
+def register_functions(plan: Plan, catalog: Catalog, session: Session) -> None:
+    """Make the functions that the SQL of a plan calls callable in a session.
+
+    Raises:
+        PluginBroken: one of them cannot be imported, or not be registered.
+
+    """
+    for function in _functions(plan, catalog):
+        _register(session, function)
 
 
 def execute(
@@ -74,8 +91,10 @@ def _execute(
 ) -> Finished:
     functions = _functions(plan, catalog)
     session = open_session(plan)
+    claim = Claim(_location(plan), Holder(f"run {plan.run_id}", plan.pipeline))
     finished = False
     try:
+        claim.make()
         session.prepare(sorted({schema for step in plan.steps for schema in _schemas(step.plan.writes)}))
         for function in functions:
             _register(session, function)
@@ -91,10 +110,16 @@ def _execute(
         finally:
             journal.close()
         finished = True
-        return Finished(record, tuple(bus.broken), session if keep_open else None)
+        return Finished(record, (*_left(claim), *bus.broken), session if keep_open else None)
     finally:
+        claim.release()
         if not (keep_open and finished):
             session.close()
+
+
+def _left(claim: Claim) -> tuple[str, ...]:
+    """Tell of a writer that did not come to its end; what it had not committed is gone, and nothing else."""
+    return (f"the last writer did not end: {claim.left}; what it had not committed was rolled back",) * bool(claim.left)
 
 
 def _run(

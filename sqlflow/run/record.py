@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -81,6 +83,8 @@ class RunRecord:
     """The flags and selectors of the run."""
     resumed: int = 0
     """How often the run was taken up again."""
+    pid: int = field(default_factory=os.getpid)
+    host: str = field(default_factory=socket.gethostname)
 
     def step(self, step_id: str) -> StepRecord:
         """Return the record of a step."""
@@ -104,6 +108,8 @@ class RunRecord:
             "sqlflow_version": self.version,
             "asked": dict(self.asked),
             "resumed": self.resumed,
+            "pid": self.pid,
+            "host": self.host,
         }
 
 

@@ -54,7 +54,7 @@ def find_run(target: Path, pipeline: str, run_id: str | None) -> Interrupted:
 
     """
     runs = [run for run in recorded_runs(target) if run["status"] != "unreadable"]
-    mine = [run for run in runs if run["pipeline"] == pipeline]
+    mine = [run for run in runs if run["pipeline"] == pipeline and not _is_retry(run)]
     if run_id is not None:
         found = next((run for run in runs if run["run_id"] == run_id), None)
         if found is None:
@@ -62,11 +62,18 @@ def find_run(target: Path, pipeline: str, run_id: str | None) -> Interrupted:
             raise SQLFlowError(f"there is no record of run {run_id} in {runs_folder(target)}", hint=hint, code="SF714")
         if found["pipeline"] != pipeline:
             raise SQLFlowError(f"run {run_id} is one of pipeline {found['pipeline']!r}", hint="name its document")
+        if _is_retry(found):
+            hint = "its rows are still set aside: run `sqlflow quarantine retry` again"
+            raise SQLFlowError(f"run {run_id} tried rows of the quarantine again", hint=hint, code="SF714")
         return Interrupted(found)
     if not mine:
         hint = "run it without --resume"
         raise SQLFlowError(f"pipeline {pipeline!r} has no recorded run to resume", hint=hint, code="SF714")
     return Interrupted(mine[0])
+
+
+def _is_retry(run: Mapping[str, Any]) -> bool:
+    return bool((run.get("asked") or {}).get("retry"))
 
 
 def resumed(plan: Plan, record: RunRecord, run: Interrupted, session: Session, prints: Fingerprints) -> Plan:

@@ -30,6 +30,7 @@ from sqlflow.sdk import (
 
 from .bus import Bus
 from .fingerprint import Fingerprints, differences
+from .impact import may_use
 from .record import StepRecord
 from .retry import attempted
 
@@ -205,10 +206,11 @@ class Task:
         hint = error.hint
         if error.code == "SF708" and (skipped := self._skipped_writers()):
             hint = f"nothing wrote it: {', '.join(skipped)} did not run"
+        message = "\n".join((error.message, *may_use(self.plan, self.step, getattr(error, "changes", ()))))
         self.record.error = {
             "code": error.code or "SF700",
             "kind": getattr(error, "kind", "internal"),
-            "message": masked.text(error.message),
+            "message": masked.text(message),
             "hint": masked.text(hint) if hint else None,
         }
 

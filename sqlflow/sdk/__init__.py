@@ -16,7 +16,7 @@ from sqlflow.errors import (
 )
 from sqlflow.problem import did_you_mean
 
-from .baseline import Baseline, change_table, declared, judge, parse_baseline
+from .baseline import Baseline, change_table, declared, judge, parse_baseline, refused_changes, remembered
 from .check import (
     Check,
     CheckKind,
@@ -101,6 +101,7 @@ from .events import (
     StepWarned,
 )
 from .hooks import GROUP, Hooks, Late, hookimpl
+from .increment import increment
 from .intervals import Grid, Span, missing, naive, parse_moment
 from .observer import Observer
 from .schema import Change, ChangeKind, Column, Policy, TableSchema, compare, normal_type, widens
@@ -130,7 +131,7 @@ from .storage import StorageBackend, StorageLocation
 from .tablestep import TableStep, summed
 from .udf import Udf, udf
 from .writeconfig import Batches, Deletes, WriteConfig, order_objections, write_objections
-from .writing import Landing, quarantine_table
+from .writing import Landing, quarantine_table, quote_target
 
 __all__ = [
     "CATALOG",
@@ -259,6 +260,7 @@ __all__ = [
     "fold_name",
     "format_duration",
     "hookimpl",
+    "increment",
     "join_name",
     "judge",
     "key_match",
@@ -273,7 +275,10 @@ __all__ = [
     "quarantine_table",
     "quote",
     "quote_name",
+    "quote_target",
     "refuse_failed",
+    "refused_changes",
+    "remembered",
     "role_of",
     "roles",
     "split_name",

@@ -281,8 +281,8 @@ class Session(Protocol):
     ) -> tuple[StateEntry, ...]:
         """Return what steps remember: the newest entry of each name, or every one from old to new."""
 
-    def remember(self, token: Token, target: str, memories: Sequence[Memory]) -> None:
-        """Write state outside of a run, in a transaction of its own."""
+    def remember(self, *notes: tuple[Token, str, Sequence[Memory]]) -> None:
+        """Write what steps remember of their targets outside of a run, in one transaction of its own."""
 
     def version(self, table: str) -> str | None:
         """Name the last commit that changed a table, or a table below a view; None when that cannot be known."""

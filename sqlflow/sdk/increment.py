@@ -8,7 +8,7 @@ from typing import Any
 from sqlflow.errors import StepError
 
 from .context import Window
-from .cursor import Bound, Cursor, CursorRange, lagged, python_value
+from .cursor import Bound, Cursor, CursorRange, lagged
 from .engine import Session, Staged
 from .schema import normal_type
 from .sqltext import quote
@@ -47,7 +47,7 @@ def increment(cursor: Cursor, state: StepMemory, window: Window, session: Sessio
     if known is None:
         lower = None if cursor.initial is None else Bound(str(cursor.initial))
         return Increment(cursor, CursorRange(cursor.column, lower, nulls=nulls), None, moves=True)
-    text = session.fetch(f"SELECT {lagged(known, cursor.lag)}")[0][0]
+    text = _start(known, lagged(known, cursor.lag), session)
     since = CursorRange(cursor.column, Bound(text, known.type), inclusive=keyed, nulls=nulls)
     return Increment(cursor, since, known, moves=True)
 
@@ -69,13 +69,19 @@ def _watermark(cursor: Cursor, state: StepMemory) -> Bound | None:
             hint="start over with --full-refresh, or forget the watermark with `sqlflow state reset`",
             code="SF731",
         )
-    if python_value(text, kind) == text and normal_type(kind) not in ("VARCHAR", "UUID", "BLOB") and not text.strip():
+    return Bound(text, kind)
+
+
+def _start(known: Bound, start: str, session: Session) -> str:
+    """Have the engine reckon where reading starts, which also shows whether the watermark is a value of its type."""
+    try:
+        return str(session.fetch(f"SELECT {start}")[0][0])
+    except StepError as error:
         raise StepError(
-            f"the watermark {text!r} is not of its type {kind}",
+            f"the watermark {known.text!r} in the warehouse's state is not of its type {known.type!r}",
             hint="set it with `sqlflow state set`, or forget it with `sqlflow state reset`",
             code="SF730",
-        )
-    return Bound(text, kind)
+        ) from error
 
 
 def next_watermark(done: Increment, staged: Staged, session: Session) -> tuple[Memory, ...]:

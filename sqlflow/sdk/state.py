@@ -95,6 +95,7 @@ def unreadable(entry: StateEntry) -> StepError:
     """Return the error of a damaged entry."""
     return StepError(
         f"the {entry.kind} of step {entry.step!r} in the warehouse's state cannot be read: {entry.fault}",
-        hint=f"set it anew with `sqlflow state set`, or forget it: sqlflow state reset {entry.key}",
+        hint=f"look at it with `sqlflow state show SPEC {entry.step}`, and forget it with "
+        f"`sqlflow state reset SPEC {entry.step} --kind {entry.kind}`",
         code="SF730",
     )

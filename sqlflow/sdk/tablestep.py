@@ -50,9 +50,22 @@ class TableStep(StepType):
         """Stage, compare, check, publish."""
         return self.landing(given, context).land()
 
+    def text(self, given: StepInput) -> str:
+        """Tell which query the columns come from; empty when they are those of a source."""
+        return ""
+
+    def keeps_baseline(self, given: StepInput) -> bool:
+        """Tell whether the columns are held against those of the last good run."""
+        return True
+
+    def pending(self, given: StepInput, context: StepContext) -> Delta | None:
+        """Say which part of its source the next run reads, as far as a cursor does not; None: there is none."""
+        return Delta()
+
     def landing(self, given: StepInput, context: StepContext, **more: Any) -> Landing:
         """Prepare one batch."""
-        values = {"rebuild": context.window.rebuild, **more}
+        own = {"text": self.text(given), "keeps_baseline": self.keeps_baseline(given)}
+        values = {"rebuild": context.window.rebuild, **own, **more}
         token = values.pop("token", context.token)
         return Landing(given.config, given, lambda delta: self.rows(given, context, delta), context, token, **values)
 

@@ -60,6 +60,8 @@ class Landing:
     memories: tuple[Memory, ...] = ()
     first: ScriptWrite | None = None
     """Statements that run in the transaction, before the write."""
+    selects: bool = True
+    """Whether the cursor says which rows are read, and moves with them."""
     keep_rejects: bool = False
     """Whether rows that cannot be read are set aside."""
     max_rejects: int | None = None
@@ -106,6 +108,7 @@ class Landing:
             and config.mode in ("replace", "append")
             and not config.key
             and news is None
+            and self.first is None  # it may change what the rows are read from
         )
         batch = Batch(config.target, self.token, config.mode, config.columns, once, types, delta.since, self.rebuild)
         source = self.reading(delta)
@@ -161,7 +164,7 @@ class Landing:
 
     def _increment(self) -> Increment | None:
         config, context = self.config, self.context
-        if config.cursor is None:
+        if config.cursor is None or not self.selects:
             return None
         state = context.memory(config.target)
         return increment(config.cursor, state, context.window, context.session, keyed=bool(config.key))

@@ -5,6 +5,7 @@ Must not know step types, connectors, SQL or how anything runs.
 
 from .diagnosis import Diagnosis, Filled, interpolate, substitute, validate
 from .document import Document
+from .editing import CannotEdit, Wish, as_block, edited
 from .interpolation import Expression, Lookup, Resolved, as_text, is_interpolated, unescape
 from .model import (
     NAME_PATTERN,
@@ -26,6 +27,7 @@ from .wording import describe, text_hint
 
 __all__ = [
     "NAME_PATTERN",
+    "CannotEdit",
     "CheckOptions",
     "Connection",
     "Defaults",
@@ -50,8 +52,11 @@ __all__ = [
     "Source",
     "Variable",
     "VariableType",
+    "Wish",
+    "as_block",
     "as_text",
     "describe",
+    "edited",
     "find",
     "interpolate",
     "is_interpolated",

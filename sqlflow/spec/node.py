@@ -43,6 +43,8 @@ class Mapping:
     keys: dict[str, Scalar] = field(default_factory=dict)
     values: dict[str, Node] = field(default_factory=dict)
     flow: bool = False
+    end: int = 0
+    """Where in the text a flow mapping ends; a block has no end of its own."""
 
 
 Node = Scalar | Sequence | Mapping

@@ -184,6 +184,7 @@ class _Builder:
         for inner in self.events:
             name = type(inner).__name__
             if name == "MappingEndEvent":
+                mapping.end = inner.end_mark.index
                 break
             key = self.node(inner, name)
             following = next(self.events)

@@ -21,12 +21,15 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "registry": ("sdk",),
     "project": ("spec", "registry"),
     "plan": ("project", "sql"),
-    "run": ("plan", "version"),
+    "holder": ("sdk",),
+    "run": ("plan", "version", "holder"),
     "result": ("run",),
     "pipeline": ("result",),
     "warehouse": ("pipeline",),
     "schema": ("plan",),
-    "cli": ("warehouse", "schema", "codes"),
+    "memory": ("warehouse",),
+    "quarantine": ("warehouse",),
+    "cli": ("memory", "quarantine", "schema", "codes"),
     "builtins": ("sdk",),
 }
 

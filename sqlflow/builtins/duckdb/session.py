@@ -165,12 +165,13 @@ class DuckDbSession:
             return ()
         return state.entries(self.db, pipeline, step, history=history)
 
-    def remember(self, token: Token, target: str, memories: Sequence[Memory]) -> None:
-        """Write state outside of a run."""
-        line = self.warehouse.next_line()
+    def remember(self, *notes: tuple[Token, str, Sequence[Memory]]) -> None:
+        """Write state outside of a run, all of it or nothing."""
         with self.db.transaction():
-            state.remember(self.db, token, target, memories, line)
-        self.warehouse.remembered(target, now=True)
+            for token, target, memories in notes:
+                state.remember(self.db, token, target, memories, self.warehouse.next_line())
+        for target in {target for _, target, _ in notes if target}:
+            self.warehouse.remembered(target, now=True)
 
     def version(self, table: str) -> str | None:
         """Name the last commit that changed a table, or what a view reads."""

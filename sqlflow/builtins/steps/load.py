@@ -98,14 +98,21 @@ class LoadStep(TableStep):
         keep = {"keep_rejects": config.on_bad_row == "quarantine", "max_rejects": config.max_bad_rows}
         return super().landing(given, context, **keep, **more)
 
+    def pending(self, given: StepInput, context: StepContext) -> Delta | None:
+        """Return the files that are new, where only those are read."""
+        source = given.endpoints["source"]
+        if source.incremental is None:
+            return Delta()
+        listed, known = _files(source, given, context)
+        fresh = tuple(file.path for file in listed if known.get(file.path) != _value(file))
+        return Delta(files=fresh) if fresh else None
+
     def execute(self, given: StepInput, context: StepContext) -> StepExecutionResult:
         """Load everything, or only the files that are new."""
         source = given.endpoints["source"]
         if source.incremental is None:
             return super().execute(given, context)
-        listed = source.connector.versions(source.config, source.options, context.folder) or ()
-        state = context.memory(given.config.target)
-        known = {} if context.window.full_refresh else state.all(FILE)
+        listed, known = _files(source, given, context)
         fresh = [file for file in listed if known.get(file.path) != _value(file)]
         repeatable = given.config.mode != "append" or bool(given.config.key)
         if not repeatable and (changed := [file.path for file in fresh if file.path in known]):
@@ -128,6 +135,15 @@ class LoadStep(TableStep):
             verify=lambda: _unchanged(source, context.folder, fresh),
         ).land()
         return replace(result, note=f"{len(fresh)} of {len(listed)} files are new")
+
+
+def _files(
+    source: BoundEndpoint, given: StepInput, context: StepContext
+) -> tuple[Sequence[FileVersion], Mapping[str, Mapping[str, Any]]]:
+    """Return the files that are there, and what is remembered of those that were loaded."""
+    listed = source.connector.versions(source.config, source.options, context.folder) or ()
+    state = context.memory(given.config.target)
+    return listed, {} if context.window.full_refresh else state.all(FILE)
 
 
 def _value(file: FileVersion) -> Mapping[str, Any]:

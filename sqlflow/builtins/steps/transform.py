@@ -116,14 +116,30 @@ class TransformStep(TableStep):
         values = {name: delta.values.get(name) for name in query.deferred}
         return Select(context.session.dialect, query.sql, {**query.parameters, **values})
 
+    def text(self, given: StepInput) -> str:
+        """Return what is the same for two texts of one query."""
+        return _query(given).digest
+
+    def keeps_baseline(self, given: StepInput) -> bool:
+        """Tell whether rows stay from run to run; a replaced table takes the columns of its query."""
+        config: TransformConfig = given.config
+        return config.mode != "replace" and config.materialize == "table"
+
+    def pending(self, given: StepInput, context: StepContext) -> Delta | None:
+        """Tell whether an interval is missing, where the query is cut into some."""
+        batches = given.config.batches
+        if batches is None:
+            return Delta()
+        grid = Grid(parse_moment(batches.initial, what="batches: initial"), batches.size)
+        return Delta() if any(_wanted(grid, batches, given.config.target, context)) else None
+
     def execute(self, given: StepInput, context: StepContext) -> StepExecutionResult:
         """Publish the query's rows, or the view."""
         config: TransformConfig = given.config
         if config.batches is not None:
             return self._execute_batches(given, context, config.batches)
         if config.materialize == "table":
-            text = _query(given).digest
-            return self.landing(given, context, keeps_baseline=config.mode != "replace", text=text).land()
+            return self.landing(given, context).land()
         session = context.session
         sql = _query(given).literal_sql or ""
         results: tuple[CheckResult, ...] = ()
@@ -160,7 +176,6 @@ class TransformStep(TableStep):
             context,
             token=replace(context.token, part=cell.start.isoformat()),
             delta=Delta(since=since, values={"start": start, "end": end}),
-            text=_query(given).digest,
             interval=Interval(batches.by, cell.start, cell.end) if not given.config.key else None,
             rebuild=rebuild,
             memories=(Memory(INTERVAL, cell.start.isoformat(), {"end": cell.end.isoformat()}),),
