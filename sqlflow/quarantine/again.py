@@ -16,6 +16,7 @@ from sqlflow.sdk import (
     RowCounts,
     ScriptWrite,
     Select,
+    Session,
     StepContext,
     StepExecutionResult,
     StepInput,
@@ -30,7 +31,7 @@ from sqlflow.sdk import (
     quote_target,
 )
 
-from .heaps import MINE, TOLD, columns_of, is_there, table_of
+from .heaps import MINE, TOLD, table_of
 
 _WHOLE = f"{MINE} AND sqlflow_raw IS NULL"
 
@@ -76,8 +77,8 @@ class Again(TableStep):
         session, mine = context.session, _mine(context)
         table, target = quarantine_table(given.config.target), given.config.target
         source = quote_target(table)
-        there = columns_of(session, target) if is_there(session, target) else TableSchema(())
-        columns = [c for c in columns_of(session, table) if c.name not in TOLD]
+        there = _columns(session, target)
+        columns = [c for c in _columns(session, table) if c.name not in TOLD]
         counts = ", ".join(f"count({quote(c.name)})" for c in columns) or "0"
         values = session.fetch(f"SELECT {counts} FROM {source} WHERE {_WHOLE}", mine)[0]
         written = []
@@ -99,7 +100,7 @@ class Again(TableStep):
         session, mine = context.session, _mine(context)
         table = quarantine_table(given.config.target)
         waiting, unread = 0, 0
-        if is_there(session, table):
+        if session.describe(table) is not None:
             counted = f"count(*) FILTER (sqlflow_raw IS NULL), count(sqlflow_raw) FROM {quote_target(table)}"
             waiting, unread = session.fetch(f"SELECT {counted} WHERE {MINE}", mine)[0]
         left = f"; {unread} that could not be read {'stay' if unread > 1 else 'stays'}" if unread else ""
@@ -128,6 +129,11 @@ class Again(TableStep):
 
 def _mine(context: StepContext) -> dict[str, Any]:
     return {"pipeline": context.token.pipeline, "step": context.token.step}
+
+
+def _columns(session: Session, table: str) -> TableSchema:
+    info = session.describe(table)
+    return info.schema if info else TableSchema(())
 
 
 def _cut(config: WriteConfig) -> bool:

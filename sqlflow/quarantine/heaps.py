@@ -8,14 +8,12 @@ from datetime import datetime
 from typing import Any
 
 from sqlflow.errors import DocumentError
-from sqlflow.plan import Plan, PlannedStep, table_key
+from sqlflow.plan import Plan, PlannedStep
 from sqlflow.problem import Problem
 from sqlflow.sdk import (
     Commit,
     ScriptWrite,
-    Select,
     Session,
-    TableSchema,
     TableStep,
     Token,
     quarantine_table,
@@ -49,8 +47,8 @@ def heaps(session: Session, pipeline: str | None) -> Iterator[Heap]:
     for name in sorted(session.tables()):
         if split_name(name)[0] != "quarantine":
             continue
-        schema = columns_of(session, name)
-        if not all(schema.get(column) for column in TOLD):
+        info = session.describe(name)
+        if info is None or not all(info.schema.get(column) for column in TOLD):
             continue
         where = "" if pipeline is None else "WHERE sqlflow_pipeline = $pipeline "
         found = session.arrow(  # pure Python values of this type need a package that need not be there
@@ -67,7 +65,7 @@ def heaps(session: Session, pipeline: str | None) -> Iterator[Heap]:
 def rows_aside(session: Session, plan: Plan, step: PlannedStep, limit: int) -> list[Mapping[str, Any]]:
     """Return the rows of a step that are set aside, the newest first; `limit` 0 for all."""
     table = table_of(step)
-    if not is_there(session, table):
+    if session.describe(table) is None:
         return []
     most = f" LIMIT {limit}" if limit else ""
     found = session.arrow(
@@ -82,7 +80,7 @@ def rows_aside(session: Session, plan: Plan, step: PlannedStep, limit: int) -> l
 def drop(session: Session, plan: Plan, step: PlannedStep) -> int:
     """Delete what a step has set aside; returns how many rows that was."""
     table = table_of(step)
-    if not is_there(session, table):
+    if session.describe(table) is None:
         return 0
     mine = {"pipeline": plan.pipeline, "step": step.id}
     count = int(session.fetch(f"SELECT count(*) FROM {quote_target(table)} WHERE {MINE}", mine)[0][0])
@@ -98,13 +96,3 @@ def table_of(step: PlannedStep) -> str:
         told, hint = "sets no rows aside", "name a load or a transform whose checks have quarantine: true"
         raise DocumentError([Problem("SF745", f"step {step.id!r} ({step.type_name}) {told}", step.mark, hint)])
     return quarantine_table(step.given.config.target)
-
-
-def is_there(session: Session, table: str) -> bool:
-    """Tell whether a table is there."""
-    return table_key(table) in {table_key(name) for name in session.tables()}
-
-
-def columns_of(session: Session, table: str) -> TableSchema:
-    """Return the columns of a table that is there."""
-    return session.columns(Select(session.dialect, f"SELECT * FROM {quote_target(table)}"))

@@ -165,7 +165,7 @@ def _blank(plan: Plan) -> RunRecord:
         plan.run_id,
         plan.pipeline,
         plan.profile,
-        datetime.now(UTC),
+        plan.started_at,
         str(plan.path),
         steps,
         variables,

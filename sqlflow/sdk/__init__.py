@@ -104,7 +104,7 @@ from .hooks import GROUP, Hooks, Late, hookimpl
 from .increment import increment
 from .intervals import Grid, Span, missing, naive, parse_moment
 from .observer import Observer
-from .schema import Change, ChangeKind, Column, Policy, TableSchema, compare, normal_type, widens
+from .schema import VALUELESS, Change, ChangeKind, Column, Policy, TableSchema, compare, normal_type, widens
 from .secret import MASK, Redactor, SecretProvider
 from .sqltext import (
     CATALOG,
@@ -143,6 +143,7 @@ __all__ = [
     "MASK",
     "SCHEMA",
     "SQL_ROLES",
+    "VALUELESS",
     "WATERMARK",
     "ArrowStream",
     "Baseline",

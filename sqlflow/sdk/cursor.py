@@ -22,6 +22,7 @@ from .sqltext import literal, quote
 
 _NUMBERS = re.compile(r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|UINTEGER|FLOAT|DOUBLE|DECIMAL\(.*\)")
 _TIMES = re.compile(r"TIMESTAMP.*")
+_WORDS = {"TINYINT": 8, "SMALLINT": 16, "INTEGER": 32, "BIGINT": 64}
 DAY = timedelta(days=1)
 
 
@@ -179,7 +180,7 @@ def lagged(watermark: Bound, lag: timedelta | float) -> str:
         wanted = "whole days such as 3d"
     elif is_number(kind):
         if not isinstance(lag, timedelta):
-            return f"CAST({value} - {lag!r} AS VARCHAR)"
+            return f"CAST({_less(value, kind, lag)} AS VARCHAR)"
         wanted = "a number"
     else:
         wanted = "0"
@@ -187,6 +188,26 @@ def lagged(watermark: Bound, lag: timedelta | float) -> str:
     raise StepError(
         f"lag {shown} does not suit a cursor of type {kind}", hint=f"write {wanted}", code="SF731", kind="internal"
     )
+
+
+def _less(value: str, kind: str, lag: float) -> str:
+    """Write the SQL of a number less a lag, which stops at the lowest number of its type."""
+    step = f"{Decimal(repr(lag)):f}"
+    if found := re.fullmatch(r"DECIMAL\((\d+),(\d+)\)", kind):
+        width, scale = int(found[1]), int(found[2])
+        if width == _WIDEST:
+            return f"{value} - {step}"
+        lowest = Decimal(f"-{'9' * width}").scaleb(-scale)
+        return f"greatest(CAST({value} AS DECIMAL({_WIDEST},{scale})) - {step}, {lowest:f})"
+    if kind in _BITS:
+        lowest = Decimal(0 if kind.startswith("U") else -(2 ** (_BITS[kind] - 1)))
+        return f"greatest(CAST({value} AS HUGEINT) - {step}, {lowest:f})"
+    return f"{value} - {step}"
+
+
+_WIDEST = 38
+"""Digits of the widest decimal."""
+_BITS = {f"{sign}{name}": bits for sign in ("", "U") for name, bits in _WORDS.items()}
 
 
 def python_value(text: str, sql_type: str | None) -> Any:

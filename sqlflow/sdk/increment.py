@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,9 @@ from .engine import Session, Staged
 from .schema import normal_type
 from .sqltext import quote
 from .state import WATERMARK, Memory, StepMemory
+
+_ENDLESS = re.compile(r"FLOAT|DOUBLE|DATE|TIMESTAMP.*")
+"""Types with values above all others: infinity, and NaN."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,7 @@ def next_watermark(done: Increment, staged: Staged, session: Session) -> tuple[M
     """Return the watermark after a batch, where it moves.
 
     Raises:
-        StepError: rows have no cursor, and `on_null` is `error`.
+        StepError: rows have no cursor, and `on_null` is `error`; or the highest cursor is no finite value.
 
     """
     column = staged.schema.get(done.cursor.column)
@@ -98,8 +102,9 @@ def next_watermark(done: Increment, staged: Staged, session: Session) -> tuple[M
     highest = f"max({name})"
     if done.watermark is not None:
         highest = f"greatest({highest}, CAST({done.watermark.sql(kind)} AS {kind}))"
-    counted = f"count(*) - count({name}), count({name}), CAST({highest} AS VARCHAR)"
-    nulls, values, text = session.fetch(f"SELECT {counted} FROM {staged.relation}", staged.parameters)[0]
+    endless = f"NOT isfinite(max({name}))" if _ENDLESS.fullmatch(kind) else "FALSE"
+    counted = f"count(*) - count({name}), count({name}), CAST({highest} AS VARCHAR), {endless}"
+    nulls, values, text, beyond = session.fetch(f"SELECT {counted} FROM {staged.relation}", staged.parameters)[0]
     if nulls and done.cursor.on_null == "error":
         raise StepError(
             f"the cursor {column.name!r} is NULL in {nulls} rows of the batch for {staged.batch.target}",
@@ -108,6 +113,13 @@ def next_watermark(done: Increment, staged: Staged, session: Session) -> tuple[M
         )
     if not done.moves or not values:
         return ()
+    if beyond:
+        raise StepError(
+            f"the cursor {column.name!r} is {text} in the batch for {staged.batch.target}; as a watermark that would "
+            "hide every later row",
+            hint="mend these rows or leave them out in the source",
+            code="SF731",
+        )
     if done.watermark is not None and (text, kind) == (done.watermark.text, done.watermark.type):
         return ()
     return (Memory(WATERMARK, "", {"column": column.name, "value": text, "type": kind}),)

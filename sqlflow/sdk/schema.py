@@ -14,6 +14,8 @@ from typing import Literal
 from .sqltext import fold
 
 Policy = Literal["alert", "permissive"]
+VALUELESS = '"NULL"'
+"""The type that DuckDB gives to a column in which it has seen no value."""
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ from .engine import (
     Versioning,
 )
 from .increment import Increment, increment, next_watermark
-from .schema import TableSchema, normal_type
+from .schema import VALUELESS, TableSchema, normal_type
 from .sqltext import join_name, quote, split_name
 from .state import Memory
 from .step import StepExecutionResult, StepInput
@@ -207,6 +207,9 @@ class Landing:
             parameters = staged.parameters if staged else {}
             found = session.fetch(f"SELECT {counts} FROM {relation}", parameters)[0]
             silent = {name for name, count in zip(other, found, strict=True) if not count}
+        if staged is not None and staged.rows == 0:  # a column that never had a value need not show without rows
+            seen = tuple(c for c in baseline.schema if c.type or now.get(c.name))
+            baseline = replace(baseline, schema=TableSchema(seen))
         what = self.what
         return judge(baseline, now, self.config.on_schema_change, what=what, text=self.text, silent=silent)
 
@@ -220,8 +223,9 @@ class Landing:
         self, baseline: Baseline | None, schema: TableSchema, relation: str, staged: Staged | None
     ) -> list[Memory]:
         """Return the baseline that the batch leaves, where it is another one than before."""
-        if not self.keeps_baseline:
+        if not self.keeps_baseline or (baseline and self._guesses and staged is not None and staged.rows == 0):
             return []
+        schema = TableSchema(tuple(replace(c, type="") if c.type == VALUELESS else c for c in schema))
         if self._guesses:
             schema = self._evident(baseline, schema, relation, staged)
         new = Baseline(schema, self.text)
@@ -246,11 +250,9 @@ class Landing:
         return TableSchema(tuple(replace(c, type="") if c.name in empty else c for c in schema))
 
     def _reconsidered(self, baseline: Baseline, error: StepError) -> dict[str, str]:
-        """Look at the source afresh, since a value does not fit the last good run's type, and judge what it is now."""
+        """Look at the source afresh, since a value does not fit the last good run's type."""
         source = self.reading(self.delta)
-        now = declared(self.context.session.columns(source), self.config.columns)
-        judge(baseline, now, self.config.on_schema_change, what=self.what, text=self.text)
-        wider = {c.name: c.type for c in now}
+        wider = {c.name: c.type for c in declared(self.context.session.columns(source), self.config.columns)}
         if {n.lower(): normal_type(t) for n, t in wider.items()} == {
             n.lower(): normal_type(t) for n, t in baseline.types.items()
         }:

@@ -143,7 +143,7 @@ def test_without_its_check_a_row_still_comes_once(tmp_path):
 def test_a_failed_retry_changes_nothing(shop):
     """When rows do not fit the target any more, they stay where they are."""
     shop.spec("sql: select 1\n      - not_null: id")
-    assert "SF702" in shop.retry(code=1)
+    assert "SF701" in shop.retry(code=1)
     assert shop.aside() == {"not_null(amount)": 2, next(k for k in shop.aside() if k.startswith("line 5")): 1}
     assert shop.query("select count(*) from raw.orders") == [(2,)]
 

@@ -19,7 +19,7 @@ from sqlflow.sdk import (
     refuse_failed,
 )
 
-from . import checking, ledger, publishing, quarantine, state
+from . import checking, inventory, ledger, publishing, quarantine, state
 from .connection import Connection
 from .warehouse import Entry, quoted
 
@@ -34,6 +34,8 @@ class Committing:
     schema: TableSchema | None = None
     fresh: list[str] = field(default_factory=list)
     """Quarantine tables that it made."""
+    before: dict[str, int | None] = field(default_factory=dict)
+    """Which tables a script found."""
     line: int = 0
     changed: bool = False
 
@@ -69,6 +71,7 @@ class Committing:
 
     def _write(self, plan: publishing.Publication | None) -> publishing.Done:
         commit, write = self.commit, self.commit.write
+        self.before = self._identities()
         if commit.first is not None:
             publishing.prepare(self.db, commit.first).run(self.db)
         done = self._written(plan) if plan else publishing.Done(publishing.read_only(commit.rows))
@@ -104,9 +107,17 @@ class Committing:
             ledger.append(self.db, token, (aside.table,), aside.rows, made=aside.table in self.fresh, changed=True)
         if plan is not None and makes and self.made and warehouse.remembered(self.made):
             state.forget_target(self.db, token, self.made, self.line, own=plan.anew)
+        for table, number in self._identities().items():
+            if self.before[table] != number:
+                state.forget_target(self.db, token, table, self.line, own=True)
         state.remember(self.db, token, commit.target, memories, warehouse.next_line())
         if memories and commit.target:
             warehouse.remembered(commit.target, now=True)
+
+    def _identities(self) -> dict[str, int | None]:
+        """Return a number for each table of a script that steps remember; it is another one when it is made anew."""
+        targets = self.commit.write.targets if isinstance(self.commit.write, ScriptWrite) else ()
+        return inventory.identities(self.db, [table for table in targets if self.db.warehouse.remembered(table)])
 
     def _blame(self, plan: publishing.Publication | None, error: StepError) -> None:
         """Name the check whose SQL is broken. The transaction that met it is dead, so another is run and undone."""

@@ -47,6 +47,13 @@ def fault(error: Exception) -> SQLFlowError:
             pid=pid,
             hint=f"wait for it to end, or stop it (kill {pid}); DuckDB lets one process write a file at a time",
         )
+    if any(words in text for words in ("No space left", "Disk quota", "File too large")):
+        return StepError(
+            f"the disk is full: {message}",
+            hint="free some space and run again; nothing was half-written",
+            code="SF713",
+            kind="permission",
+        )
     if isinstance(error, duckdb.TransactionException) and re.search(r"constraint|duplicate key", text, re.IGNORECASE):
         first = message.split("\n", 1)[0]
         return StepError(first, hint="the target keeps its old rows; mend the rows or the constraint", code="SF712")
@@ -58,13 +65,6 @@ def fault(error: Exception) -> SQLFlowError:
             hint="raise memory_limit on the profile's engine, or give temp_directory more room",
             code="SF714",
             kind="internal",
-        )
-    if any(words in text for words in ("No space left", "Disk quota", "File too large")):
-        return StepError(
-            f"the disk is full: {message}",
-            hint="free some space and run again; nothing was half-written",
-            code="SF713",
-            kind="permission",
         )
     if held := _HELD.search(text):
         return StepError(

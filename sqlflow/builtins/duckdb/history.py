@@ -18,10 +18,12 @@ from sqlflow.sdk import (
     fold,
     key_match,
     literal,
+    normal_type,
     quote,
+    widens,
 )
 
-from .aligning import BATCH, TARGET, Alignment
+from .aligning import BATCH, TARGET, Alignment, align
 from .connection import Connection
 from .deleting import marked, marker_of, missing_rows
 from .warehouse import quoted
@@ -85,6 +87,22 @@ def stored(write: TableWrite) -> TableWrite:
     brought = {fold(n) for n in shape_of(write).brought}
     schema = TableSchema(tuple(c for c in write.staged.schema if fold(c.name) in brought))
     return replace(write, staged=replace(write.staged, schema=schema))
+
+
+def fitted(db: Connection, write: TableWrite) -> Alignment:
+    """Hold a batch against the history; where the cursor has become wider, the times of versions do too."""
+    alignment = align(db, stored(write))
+    column = write.staged.schema.get(write.versioning.at) if write.versioning and write.versioning.at else None
+    target = db.schema_of(quoted(write.target))
+    changes = []
+    for name in (FROM, TO):
+        known = target.get(name)
+        if column is None or known is None or normal_type(known.type) == normal_type(column.type):
+            continue
+        empty = not db.execute(f"SELECT 1 FROM {quoted(write.target)} LIMIT 1")
+        if widens(known.type, column.type) or empty:
+            changes.append(f"ALTER {quote(name)} SET DATA TYPE {column.type}")
+    return replace(alignment, changes=(*alignment.changes, *changes))
 
 
 def create(db: Connection, write: TableWrite) -> int:

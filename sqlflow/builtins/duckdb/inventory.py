@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from typing import Any
 
-from sqlflow.sdk import fold, join_name, literal, split_name
+from sqlflow.sdk import fold, fold_name, join_name, literal, split_name
 
 from .connection import Connection
-from .warehouse import ALIAS
+from .warehouse import ALIAS, key
 
 #: Functions in the place of a table that give the same rows whenever they are asked.
 _STEADY = re.compile(r"^(range|generate_series|unnest)$", re.IGNORECASE)
@@ -33,6 +34,15 @@ def version(db: Connection, table: str, seen: frozenset[str] = frozenset()) -> s
     if below is None or None in below:
         return None
     return "+".join([str(line), *(part for part in below if part)])
+
+
+def identities(db: Connection, tables: Sequence[str]) -> dict[str, int | None]:
+    """Return a number for each table, None when it is not there; one that is dropped and made again gets another."""
+    if not tables:
+        return {}
+    query = f"SELECT schema_name, table_name, table_oid FROM duckdb_tables() WHERE database_name = {literal(ALIAS)}"
+    found = {fold_name(join_name((schema, name))): int(number) for schema, name, number in db.execute(query)}
+    return {table: found.get(key(table)) for table in tables}
 
 
 def _read_by_view(db: Connection, view: str) -> list[str] | None:

@@ -22,11 +22,19 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
 }
 
 
+def _left(cursor: Any) -> str | None:
+    """Return a table of the state that is there although no version is known."""
+    where = f"database_name = current_database() AND schema_name = '{STATE}' AND table_name <> 'versions'"
+    found = cursor.execute(f"SELECT min(table_name) FROM duckdb_tables() WHERE {where}").fetchall()
+    name: str | None = found[0][0]
+    return name
+
+
 def migrate(cursor: Any, known: Mapping[int, tuple[str, ...]] | None = None) -> None:
     """Bring the state to the present version, in one transaction.
 
     Raises:
-        StepError: a newer version of SQLFlow has written it.
+        StepError: a newer version of SQLFlow has written it, or part of it is gone.
 
     """
     steps = MIGRATIONS if known is None else known
@@ -43,6 +51,12 @@ def migrate(cursor: Any, known: Mapping[int, tuple[str, ...]] | None = None) -> 
         )
     if found == newest:
         return
+    if not found and (left := _left(cursor)):
+        raise StepError(
+            f"the state of this warehouse is not whole: {table} tells no version, and there is {STATE}.{left}",
+            hint=f"bring the file back from a copy, or drop the schema {STATE}; every step then begins anew",
+            code="SF730",
+        )
     cursor.execute("BEGIN TRANSACTION")
     for version in range(found + 1, newest + 1):
         for statement in steps[version]:

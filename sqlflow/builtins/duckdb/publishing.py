@@ -92,8 +92,9 @@ def prepare(db: Connection, write: TableWrite | ViewWrite | ScriptWrite) -> Publ
     if entry is None or write.staged.batch.rebuild:
         return Publication(lambda db: _made(db, write, entry), indexes, makes=True, anew=True)
     if write.mode == "scd2":
-        fitted = align(db, history.stored(write))
-        return Publication(lambda db: Done(history.update(db, write, fitted)), indexes)
+        single = _resolved(write)
+        fitted = history.fitted(db, single)
+        return Publication(lambda db: Done(history.update(db, single, fitted)), indexes)
     if write.mode == "merge":
         return _prepared_merge(db, write, indexes)
     alignment = align(db, write)
@@ -107,9 +108,10 @@ def _prepared_merge(db: Connection, write: TableWrite, indexes: tuple[tuple[str,
     alignment = align(db, kept)
 
     def run(db: Connection) -> Done:
+        missing = missing_rows(db, kept)  # a share of the rows that were there before
         done = Done(merge(db, kept, alignment))
         deleted = delete_keys(db, kept, gone) if gone else 0
-        if (missing := missing_rows(db, kept)) is not None:
+        if missing is not None:
             deleted += count(db, f"DELETE FROM {quoted(kept.target)} {TARGET} WHERE {missing}")
         return replace(done, rows=replace(done.rows, deleted=(done.rows.deleted or 0) + deleted))
 
@@ -128,7 +130,7 @@ def _made(db: Connection, write: TableWrite, entry: Entry | None) -> Done:
     if write.mode == "scd2":
         if entry is not None:
             db.execute(f"DROP {entry.kind.upper()} {quoted(write.target)}")
-        rows = history.create(db, write)
+        rows = history.create(db, _resolved(write))
         _finish(db, write, entry)
         return Done(RowCounts(read=write.staged.rows, inserted=rows, updated=0, deleted=None))
     return _replace(db, living(_resolved(write))[0] if write.mode == "merge" else write, entry)

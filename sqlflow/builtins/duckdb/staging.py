@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from sqlflow.sdk import (
+    VALUELESS,
     ArrowStream,
     Batch,
     ColumnSpec,
@@ -36,12 +37,14 @@ def stage(db: Connection, source: Select | ArrowStream, batch: Batch) -> Staged:
     """Stage a batch, cast to the declared columns."""
     if isinstance(source, ArrowStream):
         return _from_arrow(db, source, batch)
-    needs_schema = bool(batch.columns or (batch.types and source.typed)) or batch.mode != "replace" or not batch.once
+    needs_schema = bool(batch.columns or source.typed) or batch.mode != "replace" or not batch.once
     schema = db.schema_of(f"(\n{source.sql}\n)", source.parameters) if needs_schema else None
-    if batch.types and source.typed is not None and schema is not None:
+    valueless = schema is not None and any(column.type == VALUELESS for column in schema)
+    if source.typed is not None and schema is not None and (batch.types or valueless):
         known = {fold(name): kind for name, kind in batch.types.items()}
         types = {column.name: known.get(fold(column.name), column.type) for column in schema}
-        source = replace(source, sql=source.typed(types))
+        # read as it was guessed, values behind the sample would be lost without a word
+        source = replace(source, sql=source.typed({n: "JSON" if t == VALUELESS else t for n, t in types.items()}))
         schema = db.schema_of(f"(\n{source.sql}\n)", source.parameters)
     if batch.columns and schema is not None:
         source = replace(source, sql=contracted(source.sql, schema, batch.columns))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from sqlflow.sdk import (
     INTERVAL,
@@ -27,6 +27,7 @@ from sqlflow.sdk import (
     Span,
     SqlFile,
     StepContext,
+    StepError,
     StepExecutionResult,
     StepInput,
     StepPlan,
@@ -195,12 +196,20 @@ def _wanted(grid: Grid, batches: Batches, target: str, context: StepContext) -> 
     if window.full_refresh:
         yield from cells
         return
-    finished = [
-        Span(datetime.fromisoformat(name), datetime.fromisoformat(str(value["end"])))
-        for name, value in context.memory(target).all(INTERVAL).items()
-    ]
+    finished = [_span(name, value) for name, value in context.memory(target).all(INTERVAL).items()]
     again = cells[len(cells) - batches.lookback :] if batches.lookback else []
     yield from sorted({*missing(cells, finished), *again})
+
+
+def _span(name: str, value: Mapping[str, Any]) -> Span:
+    try:
+        return Span(datetime.fromisoformat(name), datetime.fromisoformat(str(value["end"])))
+    except (KeyError, ValueError) as error:
+        raise StepError(
+            f"the finished interval {name!r} in the warehouse's state cannot be read: {dict(value)}",
+            hint="forget it with `sqlflow state reset`; the next run does it again",
+            code="SF730",
+        ) from error
 
 
 def _batch_objections(config: TransformConfig) -> Iterator[Objection]:

@@ -1,0 +1,82 @@
+"""Quarantine and incremental loading together: every row is in the target or set aside, once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from .ground import Ground, load
+
+MODES: dict[str, dict[str, Any]] = {
+    "append": {"mode": "append", "cursor": "u"},
+    "append with a key": {"mode": "append", "key": ["id"], "cursor": "u"},
+    "merge": {"mode": "merge", "key": ["id"], "cursor": "u"},
+    "delete_insert": {"mode": "delete_insert", "key": ["u"], "cursor": "u"},
+    "scd2": {"mode": "scd2", "key": ["id"], "cursor": "u"},
+    "replace": {"mode": "replace"},
+}
+CHECK = {"checks": [{"expression": "v > 0", "quarantine": True, "name": "positive"}]}
+ASIDE = "quarantine.main__t"
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_each_row_is_taken_or_set_aside_once(ground: Ground, mode: str) -> None:
+    """Over runs that read an overlap again, a bad row is in the quarantine once, and a good one in the target once."""
+    step = {**MODES[mode], **CHECK}
+    source = ground.csv("a.csv", "id,u,v", (1, 1, 1), (2, 2, -2), (3, 2, 3))
+    record = ground.done(load(source, **step))
+    assert (record.rows.read, record.rows.quarantined) == (3, 1)
+    ground.done(load(source, **step))
+    ground.csv("a.csv", "id,u,v", (1, 1, 1), (2, 2, -2), (3, 2, 3), (4, 4, -4), (5, 4, 5))
+    ground.done(load(source, **step))
+    assert ground.rows("select id from t") == [(1,), (3,), (5,)]
+    assert ground.rows(f"select id, v, sqlflow_check, sqlflow_step from {ASIDE}") == [
+        (2, -2, "positive", "s"),
+        (4, -4, "positive", "s"),
+    ]
+
+
+def test_the_watermark_passes_rows_that_are_set_aside(ground: Ground) -> None:
+    """A bad row with the highest cursor moves the watermark: it is dealt with, and not read for ever."""
+    source = ground.csv("a.csv", "id,u,v", (1, 1, 1), (2, 9, -2))
+    ground.done(load(source, **MODES["merge"], **CHECK))
+    assert ground.watermark() == "9"
+
+
+def test_a_failed_step_sets_nothing_aside(ground: Ground) -> None:
+    """Quarantined rows are committed with the rest, or not at all."""
+    source = ground.csv("a.csv", "id,u,v", (1, 1, 1), (2, 2, -2))
+    checks = [*CHECK["checks"], {"row_count": {"max": 1}}]
+    ground.done(load(source, **MODES["merge"], checks=checks))
+    ground.csv("a.csv", "id,u,v", (3, 3, -3), (4, 4, 4))
+    ground.refused("SF701", load(source, **MODES["merge"], checks=checks))
+    assert ground.rows(f"select id from {ASIDE}") == [(2,)]
+
+
+def test_too_many_bad_rows_fail_the_step(ground: Ground) -> None:
+    """`max_failures` bounds what may be set aside; beyond it nothing is written, aside or not."""
+    source = ground.csv("a.csv", "id,u,v", (1, 1, 1), (2, 2, -2))
+    checks = [{**CHECK["checks"][0], "max_failures": 1}]
+    ground.done(load(source, **MODES["merge"], checks=checks))
+    ground.csv("a.csv", "id,u,v", (3, 3, -3), (4, 4, -4))
+    ground.refused("SF701", load(source, **MODES["merge"], checks=checks))
+
+
+def test_a_mended_row_goes_into_the_target(ground: Ground) -> None:
+    """When the source mends a row with a new cursor it is taken, and the quarantine keeps what it saw."""
+    source = ground.csv("a.csv", "id,u,v", (1, 1, 1), (2, 2, -2))
+    ground.done(load(source, **MODES["merge"], **CHECK))
+    ground.csv("a.csv", "id,u,v", (1, 1, 1), (2, 3, 2))
+    ground.done(load(source, **MODES["merge"], **CHECK))
+    assert ground.rows("select id from t") == [(1,), (2,)]
+    assert ground.rows(f"select id, v from {ASIDE}") == [(2, -2)]
+
+
+def test_a_full_refresh_starts_the_quarantine_anew(ground: Ground) -> None:
+    """Everything is read again, so what was set aside before does not count twice."""
+    source = ground.csv("a.csv", "id,u,v", (1, 1, 1), (2, 2, -2))
+    ground.done(load(source, **MODES["merge"], **CHECK))
+    ground.csv("a.csv", "id,u,v", (1, 1, 1), (3, 2, -3))
+    ground.done(load(source, **MODES["merge"], **CHECK), full_refresh=True)
+    assert ground.rows(f"select id from {ASIDE}") == [(3,)]
