@@ -7,10 +7,11 @@ import load_csv
 import load_parquet
 import many_steps
 import merge
+import s3
 import validate
 from measure import Options, Verdict, main
 
-ALL = (load_csv, load_parquet, merge, many_steps, fixed_cost, validate)
+ALL = (load_csv, load_parquet, merge, many_steps, fixed_cost, validate, s3)
 
 
 def measure(options: Options) -> list[Verdict]:

@@ -11,7 +11,7 @@ import pytest
 from sqlflow.pipeline import Pipeline
 
 README = Path(__file__).parents[1] / "README.md"
-SECRET = "s3cr3t/+hidden value"  # noqa: S105
+SECRET = "s3cr3t/+hidden value"
 
 ROWS = [{"id": n, "name": f"n{n}"} for n in range(1, 8)]
 

@@ -22,7 +22,7 @@ def sliced(start, size):
     return ROWS[start : start + size]
 
 
-SECRET = "s3cr3t/+hidden value"  # noqa: S105
+SECRET = "s3cr3t/+hidden value"
 AUTHS = {
     "bearer": f"{{type: bearer, token: '{SECRET}'}}",
     "basic": f"{{type: basic, username: ada, password: '{SECRET}'}}",

@@ -1,0 +1,304 @@
+"""A real S3 server on loopback, a bucket for each test, and a proxy in front that counts, delays and breaks."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from sqlflow.pipeline import Pipeline
+
+KEY, SECRET = "AKIATESTTESTTEST", "quite/secret+value=for-tests"
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def serve(log: Path) -> tuple[subprocess.Popen[bytes], str]:
+    """Start a server and wait until it answers."""
+    port = free_port()
+    with log.open("wb") as out:
+        command = [sys.executable, "-W", "ignore", "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+        process = subprocess.Popen(command, stdout=out, stderr=out)
+    endpoint = f"http://127.0.0.1:{port}"
+    for _ in range(300):
+        try:
+            urllib.request.urlopen(f"{endpoint}/moto-api/", timeout=5).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return process, endpoint
+    process.kill()
+    raise RuntimeError(log.read_text())
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Run an S3 server; its URL."""
+    process, endpoint = serve(tmp_path_factory.mktemp("moto") / "log")
+    yield endpoint
+    process.kill()
+    process.wait()
+
+
+@pytest.fixture(autouse=True)
+def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Leave nothing of this machine's AWS settings to the tests, and no temporary file behind."""
+    for name in [n for n in os.environ if n.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "aws-config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "aws-credentials"))
+
+
+@pytest.fixture
+def spools(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
+    """Give the connector a temporary folder of its own, which must be empty in the end."""
+    folder = tmp_path / "spools"
+    folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    yield folder
+    assert list(folder.iterdir()) == []
+
+
+@dataclass
+class Store:
+    """A bucket, and pipelines over it."""
+
+    endpoint: str
+    bucket: str
+    folder: Path
+    client: Any
+    users: dict[str, dict[str, str]] = field(default_factory=dict)
+    secret = SECRET
+
+    def put(self, key: str, body: bytes | str) -> None:
+        """Put an object."""
+        self.client.put_object(Bucket=self.bucket, Key=key, Body=body)
+
+    def get(self, key: str) -> bytes:
+        """Return an object."""
+        return bytes(self.client.get_object(Bucket=self.bucket, Key=key)["Body"].read())
+
+    def keys(self, prefix: str = "") -> list[str]:
+        """List keys."""
+        listed = self.client.list_objects_v2(Bucket=self.bucket, Prefix=prefix)
+        return [entry["Key"] for entry in listed.get("Contents", ())]
+
+    def contents(self) -> dict[str, bytes]:
+        """Return every object."""
+        return {key: self.get(key) for key in self.keys()}
+
+    def uploads(self) -> list[str]:
+        """List uploads in parts that are neither completed nor taken back."""
+        listed = self.client.list_multipart_uploads(Bucket=self.bucket)
+        return [entry["Key"] for entry in listed.get("Uploads", ())]
+
+    def connection(self, **more: Any) -> str:
+        """Write the connection as YAML."""
+        settings = {
+            "connector": "s3", "bucket": self.bucket, "endpoint": self.endpoint, "region": "us-east-1",
+            "access_key_id": KEY, "secret_access_key": SECRET, **more,
+        }  # fmt: skip
+        return "{" + ", ".join(f"{k}: '{v}'" if isinstance(v, str) else f"{k}: {v}" for k, v in settings.items()) + "}"
+
+    def pipeline(self, steps: str, **more: Any) -> Pipeline:
+        """Write a document with these steps, whose connection is `lake`."""
+        file = self.folder / "spec.yaml"
+        head = f"version: 1\nname: lake_test\nconnections:\n  lake: {self.connection(**more)}\nsteps:\n"
+        file.write_text(head + steps)
+        return Pipeline.from_file(file)
+
+    def load(self, path: str, extra: str = "", step: str = "", **more: Any) -> Pipeline:
+        """Load a path into the table `t`."""
+        source = f"{{connection: lake, path: '{path}'{', ' + extra if extra else ''}}}"
+        return self.pipeline(f"  - {{id: t, type: load, source: {source}, target: t{step and ', ' + step}}}\n", **more)
+
+    def export(self, sql: str, path: str, extra: str = "", step: str = "", **more: Any) -> Pipeline:
+        """Export a query to a path."""
+        target = f"{{connection: lake, path: '{path}'{', ' + extra if extra else ''}}}"
+        text = f'  - {{id: out, type: export, sql: "{sql}", target: {target}{step and ", " + step}}}\n'
+        return self.pipeline(text, **more)
+
+
+def make_store(endpoint: str, folder: Path, users: dict[str, dict[str, str]] | None = None) -> Store:
+    """Make a bucket with a name of its own."""
+    keys = (users or {}).get("owner", {"access_key_id": "x", "secret_access_key": "y"})
+    client = boto3.client(
+        "s3", endpoint_url=endpoint, region_name="us-east-1", **{f"aws_{k}": v for k, v in keys.items()}
+    )
+    bucket = f"bucket-{os.getpid()}-{time.time_ns()}"
+    client.create_bucket(Bucket=bucket)
+    return Store(endpoint, bucket, folder, client, users or {})
+
+
+@pytest.fixture
+def store(server: str, tmp_path: Path, spools: Path) -> Store:  # noqa: ARG001 - it looks after temporary files
+    """Make a bucket."""
+    return make_store(server, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def strict_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, dict[str, dict[str, str]]]]:
+    """Run an S3 server that checks signatures and permissions; its URL, and keys of an `owner` and of a `reader`."""
+    process, endpoint = serve(tmp_path_factory.mktemp("strict") / "log")
+    try:
+        root = {"endpoint_url": endpoint, "region_name": "us-east-1", "aws_access_key_id": "x"}
+        iam = boto3.client("iam", aws_secret_access_key="y", **root)
+        trust = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
+        iam.create_role(RoleName="lake", AssumeRolePolicyDocument=json.dumps({"Statement": [trust]}))
+        allowed = {"owner": ["s3:*", "sts:*"], "reader": ["s3:List*", "s3:GetObject"]}
+        users = {}
+        for name, actions in allowed.items():
+            policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": actions, "Resource": "*"}]}
+            iam.create_user(UserName=name)
+            iam.put_user_policy(UserName=name, PolicyName="p", PolicyDocument=json.dumps(policy))
+            key = iam.create_access_key(UserName=name)["AccessKey"]
+            users[name] = {"access_key_id": key["AccessKeyId"], "secret_access_key": key["SecretAccessKey"]}
+        policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": ["s3:*"], "Resource": "*"}]}
+        iam.put_role_policy(RoleName="lake", PolicyName="p", PolicyDocument=json.dumps(policy))
+        plain = {"Content-Type": "text/plain"}
+        reset = urllib.request.Request(f"{endpoint}/moto-api/reset-auth", b"0", plain)
+        urllib.request.urlopen(reset, timeout=5).close()
+        yield endpoint, users
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture
+def strict(strict_server: tuple[str, Any], tmp_path: Path, spools: Path) -> Store:  # noqa: ARG001 - see above
+    """Make a bucket on the server that checks signatures."""
+    endpoint, users = strict_server
+    return make_store(endpoint, tmp_path, users)
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request as the proxy saw it, and how many bytes of body came back."""
+
+    method: str
+    path: str
+    range: str
+    status: int
+    bytes: int
+    signed: bool = False
+
+
+@dataclass
+class Proxy:
+    """Passes requests on to the server. `fault` may answer one in its place by the name of what is to go wrong."""
+
+    url: str
+    calls: list[Call] = field(default_factory=list)
+    fault: Callable[[str, str], str | None] = lambda _method, _path: None
+
+    def fetched(self, key: str) -> int:
+        """Return how many bytes of an object came back."""
+        return sum(c.bytes for c in self.calls if c.method == "GET" and c.path.split("?")[0].endswith(key))
+
+    def once(self, method: str, part: str, fault: str, times: int = 1) -> None:
+        """Let the next requests of a method whose path holds a text go wrong."""
+        left = [times]
+
+        def decide(asked: str, path: str) -> str | None:
+            if asked == method and part in path and left[0]:
+                left[0] -= 1
+                return fault
+            return None
+
+        self.fault = decide
+
+
+@pytest.fixture
+def proxy(server: str) -> Iterator[Proxy]:
+    """Stand between the connector and the server."""
+    host = server.removeprefix("http://")
+    seen = Proxy("")
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def handle_one_request(self) -> None:
+            try:
+                super().handle_one_request()
+            except (ConnectionError, OSError):
+                self.close_connection = True
+
+        def answer(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            fault = seen.fault(self.command, self.path)
+            if fault == "reset":
+                seen.calls.append(Call(self.command, self.path, "", 0, 0))
+                self.close_connection = True
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+                self.connection.close()
+                return
+            if fault is not None and fault.isdigit():
+                code = {"400": "ExpiredToken", "500": "InternalError", "503": "SlowDown"}.get(fault, "AccessDenied")
+                kind = self.headers.get("Content-Type") or ""
+                if kind.startswith("application/x-amz-json"):
+                    text = json.dumps({"__type": code, "message": "no"}).encode()
+                else:
+                    kind, text = "application/xml", f"<Error><Code>{code}</Code><Message>no</Message></Error>".encode()
+                self.reply(int(fault), {"Content-Type": kind}, text, len(text))
+                return
+            onward = http.client.HTTPConnection(host, timeout=30)
+            try:
+                onward.request(self.command, self.path, body, dict(self.headers.items()))
+                answer = onward.getresponse()
+                data = answer.read()
+                headers = {k: v for k, v in answer.getheaders() if k.lower() not in ("content-length", "connection")}
+                size = int(answer.getheader("Content-Length") or len(data)) if self.command == "HEAD" else len(data)
+                sent = data[: len(data) // 2] if fault == "truncate" else data
+                if fault == "lost":
+                    self.close_connection = True
+                    self.connection.close()
+                    return
+                self.reply(answer.status, headers, sent, size)
+                if fault == "truncate":
+                    self.close_connection = True
+            finally:
+                onward.close()
+
+        def reply(self, status: int, headers: dict[str, str], body: bytes, size: int) -> None:
+            signed = "Authorization" in self.headers
+            asked = self.headers.get("Range") or ""
+            seen.calls.append(Call(self.command, self.path, asked, status, len(body), signed))
+            self.send_response_only(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(size))
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(body)
+
+    for method in ("GET", "PUT", "POST", "DELETE", "HEAD"):
+        setattr(Handler, f"do_{method}", Handler.answer)
+    listening = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    listening.daemon_threads = True
+    thread = threading.Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    seen.url = f"http://127.0.0.1:{listening.server_address[1]}"
+    yield seen
+    listening.shutdown()
+    thread.join()
+    listening.server_close()
