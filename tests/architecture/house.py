@@ -29,6 +29,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "schema": ("plan",),
     "memory": ("warehouse",),
     "quarantine": ("warehouse",),
+    "testing": ("warehouse",),
     "cli": ("memory", "quarantine", "schema", "codes"),
     "builtins": ("sdk",),
 }
