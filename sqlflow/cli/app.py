@@ -13,6 +13,7 @@ VERBS = {
     "run": "run",
     "validate": "validate",
     "plan": "plan",
+    "test": "spectests",
     "vars": "vars",
     "query": "query",
     "explain": "explain",

@@ -56,6 +56,8 @@ class Request:
     exclude: tuple[str, ...] = ()
     fail_fast: bool = False
     offline: bool = False
+    sources: bool = True
+    """Whether the files that are read have to be there."""
     asked: Asked = field(default_factory=Asked)
     recorded: MappingType[str, Any] = field(default_factory=dict)
     """Values of variables in the run that is resumed; those that are declared no more do not count."""
@@ -71,7 +73,7 @@ def make_plan(document: Document[Pipeline], workspace: Workspace, catalog: Catal
     """
     planner = _Planner(document, workspace, catalog, request)
     plan = planner.plan()
-    problems = planner.problems()
+    problems = [p for p in planner.problems() if request.sources or p.code != "SF501"]
     if plan is None or any(p.severity == "error" for p in problems):
         raise DocumentError(planner.redactor.problems(problems))
     return replace(plan, notes=tuple(planner.redactor.problems(problems)))

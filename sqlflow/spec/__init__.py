@@ -21,6 +21,7 @@ from .model import (
 )
 from .node import Mapping, Node, Path_, Scalar, Sequence, Source, find, to_data
 from .reader import parse_pipeline, read_pipeline, read_project
+from .spectest import ExpectedRows, Rows, SpecTest, StateRows
 from .text import read_source, resolve
 from .variable import ForEach, Variable, VariableType
 from .wording import describe, text_hint
@@ -34,6 +35,7 @@ __all__ = [
     "Diagnosis",
     "Document",
     "Envelope",
+    "ExpectedRows",
     "Expression",
     "FailurePolicy",
     "Filled",
@@ -47,9 +49,12 @@ __all__ = [
     "Project",
     "Resolved",
     "Retry",
+    "Rows",
     "Scalar",
     "Sequence",
     "Source",
+    "SpecTest",
+    "StateRows",
     "Variable",
     "VariableType",
     "Wish",

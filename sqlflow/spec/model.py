@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from sqlflow.sdk import ConfigModel, Duration, Expression
 
+from .spectest import SpecTest
 from .variable import VALUE_SCHEMA, ForEach, VariableName, Variables
 
 NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_-]*$"
@@ -165,6 +166,9 @@ class Pipeline(ConfigModel):
 
     steps: list[Any] = Field(min_length=1)
     """The steps; their order follows from the tables they read and write."""
+
+    tests: list[SpecTest] = Field(default_factory=list)
+    """Tests on given rows, for `sqlflow test`."""
 
 
 class Profile(ConfigModel):

@@ -29,7 +29,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "schema": ("plan",),
     "memory": ("warehouse",),
     "quarantine": ("warehouse",),
-    "cli": ("memory", "quarantine", "schema", "codes"),
+    "spectest": ("pipeline",),
+    "cli": ("memory", "quarantine", "spectest", "schema", "codes"),
     "builtins": ("sdk",),
 }
 
