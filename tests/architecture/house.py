@@ -30,6 +30,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "memory": ("warehouse",),
     "quarantine": ("warehouse",),
     "spectest": ("pipeline",),
+    "testing": ("warehouse",),
     "cli": ("memory", "quarantine", "spectest", "schema", "codes"),
     "builtins": ("sdk",),
 }
