@@ -1,17 +1,21 @@
-"""`sqlflow plugin list`."""
+"""`sqlflow plugin list | new | check`."""
 
 from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from .options import Output, OutputOption
 
-app = typer.Typer(help="Look at the plugins installed here.", no_args_is_help=True)
+app = typer.Typer(help="Look at the plugins installed here, write new ones and check them.", no_args_is_help=True)
 
 
 @app.callback()
 def group() -> None:
-    """Look at the plugins installed here."""
+    """Look at the plugins installed here, write new ones and check them."""
 
 
 @app.command("list", epilog="Example: sqlflow plugin list --output json")
@@ -63,3 +67,33 @@ def list_plugins(output: OutputOption = Output.text) -> int:
 def _brings(kinds: object) -> str:
     found = kinds if isinstance(kinds, dict) else {}
     return "; ".join(f"{kind}s {', '.join(names)}" for kind, names in found.items())
+
+
+class Kind(StrEnum):
+    """What a new plugin brings."""
+
+    connector = "connector"
+    step = "step"
+    engine = "engine"
+    storage = "storage"
+    functions = "functions"
+    checks = "checks"
+
+
+@app.command(epilog="Example: sqlflow plugin new weather --kind connector")
+def new(
+    name: Annotated[str, typer.Argument(help="What it is called, without the prefix sqlflow-.", show_default=False)],
+    kind: Annotated[Kind, typer.Option("--kind", "-k", help="What it brings.", show_default=False)],
+    folder: Annotated[Path, typer.Option("--folder", help="Where the folder of the plugin is made.")] = Path(),
+) -> int:
+    """Write a plugin that installs, runs and passes its exam."""
+    from sqlflow.pipeline import installed
+    from sqlflow.scaffold import named, write_plugin
+
+    names = named(name, kind, installed())
+    written = write_plugin(names, kind, folder)
+    for path in written:
+        print(folder / path)
+    place = folder / names.distribution
+    print(f"\ninstall it  pip install -e '{place}[dev]'\ntest it     pytest {place}\ncheck it    sqlflow plugin check {place}")
+    return 0

@@ -29,14 +29,20 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "schema": ("plan",),
     "memory": ("warehouse",),
     "quarantine": ("warehouse",),
-    "cli": ("memory", "quarantine", "schema", "codes"),
+    "scaffold": ("registry", "version"),
+    "inspection": ("pipeline",),
+    "cli": ("memory", "quarantine", "schema", "codes", "scaffold", "inspection"),
     "builtins": ("sdk",),
 }
 
 
+TEMPLATES = HOUSE / "scaffold" / "templates"
+"""Plugins to be: no part of the house, but guests."""
+
+
 def modules() -> Iterator[Path]:
     """Yield every module of the product."""
-    yield from sorted(HOUSE.rglob("*.py"))
+    yield from sorted(path for path in HOUSE.rglob("*.py") if not path.is_relative_to(TEMPLATES))
 
 
 def room_of(path: Path) -> str:
