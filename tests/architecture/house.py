@@ -31,6 +31,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "quarantine": ("warehouse",),
     "scaffold": ("registry", "version"),
     "inspection": ("pipeline",),
+    "testing": ("warehouse",),
     "cli": ("memory", "quarantine", "schema", "codes", "scaffold", "inspection"),
     "builtins": ("sdk",),
 }
