@@ -95,5 +95,42 @@ def new(
     for path in written:
         print(folder / path)
     place = folder / names.distribution
-    print(f"\ninstall it  pip install -e '{place}[dev]'\ntest it     pytest {place}\ncheck it    sqlflow plugin check {place}")
+    print(f"\ninstall it  pip install -e '{place}[dev]'")
+    print(f"test it     python -m pytest {place}")
+    print(f"check it    sqlflow plugin check {place}")
     return 0
+
+
+@app.command(epilog="Example: sqlflow plugin check plugins/sqlflow-weather")
+def check(
+    folder: Annotated[Path, typer.Argument(help="The folder that holds its pyproject.toml.")] = Path(),
+    exam: Annotated[bool, typer.Option("--exam/--no-exam", help="Whether its tests sit their exams.")] = True,
+    output: OutputOption = Output.text,
+) -> int:
+    """Tell what is wrong with the plugin in a folder; the exit code is 0 when nothing is."""
+    import sys
+
+    from sqlflow.inspection import inspect_plugin
+
+    from .render import paint, plural, problem_data, show_json, show_problems
+
+    found = inspect_plugin(folder, sit_exam=exam)
+    if output is Output.json:
+        show_json({
+            "plugin": found.name,
+            "version": found.version,
+            "brings": [{"kind": kind, "name": name} for kind, name in found.brings],
+            "aspects": [{"name": a.name, "state": a.state, "told": a.told} for a in found.aspects],
+            "problems": [problem_data(problem) for problem in found.problems],
+        })  # fmt: skip
+        return 1 if found.problems else 0
+    brought = ", ".join(f"{kind} {name}" for kind, name in found.brings)
+    print(f"{found.name} {found.version or ''}: {brought or 'brings nothing'}")
+    colours = {"ok": "green", "wrong": "red", "skipped": "yellow"}
+    for aspect in found.aspects:
+        told = plural(len(aspect.problems), "problem") if aspect.problems else aspect.told
+        print(f"  {paint(aspect.state.ljust(7), colours[aspect.state])}  {aspect.name:<12} {told}")
+    if found.problems:
+        print()
+        show_problems(found.problems, sys.stdout)
+    return 1 if found.problems else 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
 from importlib.util import find_spec
@@ -67,11 +68,10 @@ def named(name: str, kind: str, catalog: Catalog) -> Names:
 
 
 def _taken(names: Names, kind: str, catalog: Catalog) -> Iterator[str]:
-    try:
-        yield f"a distribution {names.distribution} {distribution(names.distribution).version} is installed here"
+    with suppress(PackageNotFoundError):
+        version = distribution(names.distribution).version
+        yield f"a distribution {names.distribution} {version} is installed here"
         return
-    except PackageNotFoundError:
-        pass
     if find_spec(names.module) is not None:
         yield f"a module {names.module} is installed here"
     if record := catalog.host.records.get(names.slug):

@@ -60,7 +60,7 @@ def brought(hook: str, name: str) -> Any:
     known: list[str] = []
     for entry in entry_points(group=GROUP):
         try:
-            items = getattr(entry.load(), hook, tuple)()
+            items: Sequence[Any] = getattr(entry.load(), hook, tuple)()
         except (Exception, SystemExit):  # noqa: BLE001, S112 - `sqlflow plugin list` tells of a broken one
             continue
         for item in items:

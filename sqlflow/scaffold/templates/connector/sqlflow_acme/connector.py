@@ -90,11 +90,11 @@ class AcmeConnector(Connector[AcmeConfig]):
         count = 0
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with rows.batches() as batches, pa.OSFile(str(beside), "wb") as out:
-                with pa.ipc.new_file(out, batches.schema) as writer:
-                    for batch in batches:
-                        writer.write_batch(batch)
-                        count += batch.num_rows
+            batches = rows.batches()
+            with batches, pa.OSFile(str(beside), "wb") as out, pa.ipc.new_file(out, batches.schema) as writer:
+                for batch in batches:
+                    writer.write_batch(batch)
+                    count += batch.num_rows
             size = beside.stat().st_size
             beside.replace(path)
         except PermissionError as error:

@@ -58,7 +58,9 @@ def test_rows_come_back_as_they_went(tmp_path):
 @pytest.mark.parametrize(("table", "code"), [("peple", "SF501"), ("a/b", "SF502")])
 def test_a_wrong_table_is_told_before_anything_runs(tmp_path, table, code):
     """A table that is not there, or is no name, is a problem at its line."""
-    text = OUT_AND_BACK.replace("source: {connection: lake, table: people}", f"source: {{connection: lake, table: {table}}}")
+    text = OUT_AND_BACK.replace(
+        "source: {connection: lake, table: people}", f"source: {{connection: lake, table: {table}}}"
+    )
     assert [(p.code, p.mark.line) for p in pipeline(tmp_path, text).validate()] == [(code, 17)]
 
 

@@ -30,6 +30,6 @@ def test_the_example_of_the_readme_runs_with_its_settings(tmp_path):
 
 def test_a_setting_that_does_not_exist_is_told(tmp_path):
     """A wrong setting keeps the run from starting, and the message says whose it is."""
-    with pytest.raises(StepError, match="engine acme: .*default_nul_order") as raised:
+    with pytest.raises(StepError, match="default_nul_order") as raised:
         pipeline(tmp_path, PROJECT.replace("default_null_order", "default_nul_order")).run()
-    assert "settings" in raised.value.hint
+    assert raised.value.message.startswith("engine acme: ")

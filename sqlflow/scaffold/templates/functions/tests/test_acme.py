@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from sqlflow.pipeline import Pipeline
 from sqlflow_acme import acme_initials
+
+from sqlflow.pipeline import Pipeline
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 EXAMPLE = README.split("```yaml\n")[1].split("```")[0]

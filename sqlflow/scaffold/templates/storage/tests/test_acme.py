@@ -29,7 +29,7 @@ def test_each_branch_has_a_warehouse_of_its_own(tmp_path, monkeypatch, branch):
 
 
 @pytest.mark.parametrize("branch", ["..", "a/../../b", "/tmp", ""])
-def test_a_branch_cannot_lead_elsewhere(tmp_path, monkeypatch, branch):
+def test_a_branch_cannot_lead_elsewhere(tmp_path, branch):
     """A name that is a path out of the folder is a problem before anything runs."""
     project = PROJECT.replace('"${env:BRANCH:-main}"', f'"{branch}"')
     assert [problem.code for problem in pipeline(tmp_path, project).validate()] == ["SF203"]
