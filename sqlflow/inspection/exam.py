@@ -52,7 +52,7 @@ def _sat(folder: Path) -> tuple[list[dict[str, Any]], str | None]:
         answer = Path(place) / "answer.json"
         done = subprocess.run(  # noqa: S603 - this very program
             [sys.executable, "-m", "pytest", "-q", "-p", LISTENER, "-p", "no:cacheprovider", "--rootdir", "."],
-            cwd=folder, env={**os.environ, ANSWER: str(answer)}, stdin=subprocess.DEVNULL,
+            cwd=folder, env={**os.environ, ANSWER: str(answer), "PYTHONDONTWRITEBYTECODE": "1"}, stdin=subprocess.DEVNULL,
             capture_output=True, text=True, errors="replace", check=False,
         )  # fmt: skip
         if answer.exists():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from sqlflow.problem import Mark, Problem
@@ -23,32 +23,34 @@ def import_cost(package: Package, answer: Answer) -> Aspect:
 
 def _cost_problems(package: Package, answer: Answer) -> Iterator[Problem]:
     if answer.libraries:
-        named = " and ".join(package.tops)
+        told, mark = _named(package, answer.libraries)
         yield Problem(
             "SF625",
-            f"importing {named} imports {', '.join(answer.libraries)}: every command pays for it, used or not",
-            _first(package, answer.libraries),
+            f"importing {' and '.join(package.tops)} imports {told}: every command pays for it, used or not",
+            mark,
             "import it inside the methods that use it, or bring the class as Late(name, 'module:Class')",
         )
     for subject in answer.loaded():
-        if libraries := subject["libraries"]:
+        if subject["libraries"]:
+            told, mark = _named(package, subject["libraries"])
             yield Problem(
                 "SF625",
-                f"{subject['kind']} {subject['name']!r} imports {', '.join(libraries)} before anything is read "
-                "or written: whoever validates a document pays for it",
-                _first(package, libraries),
+                f"{subject['kind']} {subject['name']!r} imports {told} before anything is read or written: "
+                "whoever validates a document pays for it",
+                mark,
                 "import it inside the methods that use it",
             )
 
 
-def _first(package: Package, libraries: tuple[str, ...] | list[str]) -> Mark | None:
-    """Return the first line of the plugin that imports one of these when its module is imported."""
+def _named(package: Package, libraries: Sequence[str]) -> tuple[str, Mark | None]:
+    """Name the libraries that the plugin itself imports, and the first place; without any, all of them."""
+    places: dict[str, Mark] = {}
     for path in package.modules():
         for statement, names in _imports(path, deep=False):
             for name in names:
-                if name.split(".")[0] in libraries:
-                    return place(path, statement.lineno, name)
-    return None
+                if (library := name.split(".")[0]) in libraries and library not in places:
+                    places[library] = place(path, statement.lineno, name)
+    return ", ".join(sorted(places) or libraries), next(iter(places.values()), None)
 
 
 def rooms(package: Package) -> Aspect:

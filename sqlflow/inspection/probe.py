@@ -120,6 +120,7 @@ def _own(models: Any, tops: set[str]) -> list[type[BaseModel]]:
                     and parent.__module__.split(".")[0] in tops
                 ):
                     found[parent] = None
+            annotation.model_rebuild(raise_errors=False)
             for field in annotation.model_fields.values():
                 look(field.annotation)
         for inner in get_args(annotation):

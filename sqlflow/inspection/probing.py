@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -47,7 +48,8 @@ def probe(package: Package, names: Sequence[str]) -> Answer:
         # -P: what stands in the folder where the user is must not take the place of a library.
         done = subprocess.run(  # noqa: S603 - this very program
             [sys.executable, "-P", str(PROBE), str(answer), json.dumps(asked)],
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False,
+            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}, stdin=subprocess.DEVNULL,
+            capture_output=True, text=True, errors="replace", check=False,
         )  # fmt: skip
         if not answer.exists():
             lines = (done.stderr or done.stdout).strip().splitlines()
