@@ -18,6 +18,7 @@ from sqlflow.pipeline import installed
 from sqlflow.sdk import (
     ArrowStream,
     Batch,
+    Commit,
     ColumnSpec,
     Connector,
     Delta,
@@ -25,9 +26,9 @@ from sqlflow.sdk import (
     ReadRequest,
     Rows,
     Select,
-    Staged,
     StorageLocation,
     TableSchema,
+    TableWrite,
     Token,
     WriteRequest,
     WriteResult,
@@ -80,22 +81,27 @@ class Bench:
         self,
         source: Select | ArrowStream,
         columns: Mapping[str, ColumnSpec] | None = None,
-        types: Mapping[str, str] | None = None,
     ) -> Held:
         """Take rows into the engine as a load does."""
         name = f"t{next(self._numbers)}"
-
-        def staged(*, careful: bool) -> Staged:
-            fork = self.session.fork()
-            self._forks.append(fork)
-            batch = Batch(name, Token("exam", name, 1), "replace", columns or {}, types=types or {}, careful=careful)
-            return fork.stage(source, batch)
-
         try:
-            done = staged(careful=False)
+            return self._taken(source, name, columns or {}, careful=False)
         except Imprecise:
-            done = staged(careful=True)
-        return Held(done.relation, done.schema)
+            return self._taken(source, name, columns or {}, careful=True)
+
+    def _taken(
+        self, source: Select | ArrowStream, name: str, columns: Mapping[str, ColumnSpec], *, careful: bool
+    ) -> Held:
+        token = Token("exam", name, 1)
+        fork = self.session.fork()
+        try:
+            staged = fork.stage(source, Batch(name, token, "replace", columns, careful=careful))
+            fork.publish(Commit(token, TableWrite(staged), name))
+        finally:
+            fork.close()
+        found = self.session.describe(name)
+        assert found is not None
+        return Held(quote(name), found.schema)
 
     def hold(self, table: pa.Table) -> Held:
         """Take a table into the engine."""

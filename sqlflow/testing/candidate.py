@@ -23,6 +23,10 @@ class ConnectorCandidate(Exam):
     """The connector: its name in documents, which proves that it is installed; or its class."""
     pushes_down: ClassVar[bool] = False
     """Whether an Arrow stream of this connector leaves rows out that the cursor's range does not want."""
+    select_option: ClassVar[str | None] = None
+    """The read option that lists the wanted columns, if there is one."""
+    has_cursor: ClassVar[bool] = True
+    """Whether rows can have a cursor; not for a source whose own rows have no column that orders them."""
     takes_rows: ClassVar[bool] = True
     """Whether any rows can be brought to the place; not for a source whose rows are its own (`Place.holds`)."""
     many_rows: ClassVar[int] = 200_000
@@ -62,6 +66,8 @@ class ConnectorCandidate(Exam):
             "files": connector.lists_files,
             "tokens": connector.keeps_tokens,
             "pushes": cls.pushes_down,
+            "selects": cls.select_option is not None,
+            "cursor": cls.has_cursor,
         }
         return not has[what]
 

@@ -75,9 +75,9 @@ class Exam:
                     yield name, found
 
     @classmethod
-    def applies(cls, found: Law) -> bool:
-        """Tell whether a law is about this guest at all."""
-        return not any(cls.lacks(need) for need in found.needs)
+    def applies(cls, found: Law, case: Mapping[str, Any]) -> bool:
+        """Tell whether a law, or one case of it, is about this guest at all."""
+        return not any(cls.lacks(need.format(**case)) for need in found.needs)
 
     @classmethod
     def quirk(cls, capability: str) -> Quirk | None:
@@ -99,8 +99,8 @@ class Exam:
         """Return every capability that is examined, each parametrized case for itself."""
         found: list[str] = []
         for name, one in cls.laws():
-            if cls.applies(one):
-                found += [one.capability.format(**case) for case in cases_of(getattr(cls, name))]
+            cases = cases_of(getattr(cls, name))
+            found += [one.capability.format(**case) for case in cases if cls.applies(one, case)]
         return list(dict.fromkeys(found))
 
 
@@ -151,7 +151,7 @@ def cases_of(test: Any) -> list[Mapping[str, Any]]:
     """Return the arguments of every case of a parametrized test; one without any when it is not."""
     for mark in getattr(test, "pytestmark", ()):
         if mark.name == "parametrize":
-            return [{mark.args[0]: getattr(value, "values", (value,))[0]} for value in mark.args[1]]
+            return [{mark.args[0]: value} for value in mark.args[1]]
     return [{}]
 
 

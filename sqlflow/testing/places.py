@@ -35,8 +35,6 @@ class Place:
     """The rows that are there by themselves, in a system to which none can be brought."""
     cursor: str | None = None
     """A column of `holds` that orders them, for the laws of cursors."""
-    select: Callable[[list[str]], Mapping[str, Any]] | None = None
-    """Read options that ask for these columns only; None: there are none, or the engine asks by itself."""
 
     def but(self, **options: Any) -> Place:
         """Return the same place with something else about it."""

@@ -21,9 +21,14 @@ def _law(item: pytest.Item) -> Any:
     return getattr(getattr(item, "function", None), "law", None)
 
 
+def _case(item: pytest.Item) -> dict[str, Any]:
+    spec = getattr(item, "callspec", None)
+    return dict(spec.params) if spec is not None else {}
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out the laws that are about something which a guest, by its own declaration, does not do."""
-    out = [item for item in items if (law := _law(item)) is not None and not item.cls.applies(law)]  # type: ignore[attr-defined]
+    out = [item for item in items if (law := _law(item)) is not None and not item.cls.applies(law, _case(item))]  # type: ignore[attr-defined]
     if out:
         config.hook.pytest_deselected(items=out)
         left = set(out)
