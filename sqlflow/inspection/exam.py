@@ -43,16 +43,17 @@ def exam(package: Package, answer: Answer) -> Aspect:
     return Aspect("exam", f"{laws} laws hold" + (f", {skipped} skipped" if skipped else ""), tuple(problems))
 
 
-_INSTALL = "`pip install pytest`; then `python -m pytest` in this folder shows more"
+_INSTALL = "`pip install sqlflow-pipelines[testing]`; then `python -m pytest` in this folder shows more"
 
 
 def _sat(folder: Path) -> tuple[list[dict[str, Any]], str | None]:
     """Run the laws among the tests of a folder; returns how each stands, or why none could be run."""
     with TemporaryDirectory() as place:
         answer = Path(place) / "answer.json"
+        environment = {**os.environ, ANSWER: str(answer), "PYTHONDONTWRITEBYTECODE": "1"}
         done = subprocess.run(  # noqa: S603 - this very program
             [sys.executable, "-m", "pytest", "-q", "-p", LISTENER, "-p", "no:cacheprovider", "--rootdir", "."],
-            cwd=folder, env={**os.environ, ANSWER: str(answer), "PYTHONDONTWRITEBYTECODE": "1"}, stdin=subprocess.DEVNULL,
+            cwd=folder, env=environment, stdin=subprocess.DEVNULL,
             capture_output=True, text=True, errors="replace", check=False,
         )  # fmt: skip
         if answer.exists():

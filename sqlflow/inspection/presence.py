@@ -35,6 +35,9 @@ def _entry_problems(package: Package, answer: Answer) -> Iterator[Problem]:
         hint = f"`python -c 'import {package.tops[0]}'` shows where"
         yield Problem("SF622", f"importing {package.name} ends Python: {answer.failed}", package.mark(GROUP), hint)
         return
+    if answer.printed is not None:
+        told = f"importing {' and '.join(package.tops)} prints {answer.printed!r}, into the output of every command"
+        yield Problem("SF633", told, package.mark(GROUP), "remove the print, or write to a log where it is used")
     for name, value in package.entries.items():
         mark = package.mark(value)
         top = value.split(":")[0].split(".")[0].strip()

@@ -27,6 +27,8 @@ class Answer:
     subjects: tuple[Mapping[str, Any], ...] = ()
     errors: Mapping[str, str] = field(default_factory=dict)
     taken: tuple[str, ...] = ()
+    printed: str | None = None
+    """The first line that the plugin wrote to standard output."""
     failed: str | None = None
 
     def loaded(self) -> list[Mapping[str, Any]]:
@@ -57,5 +59,5 @@ def probe(package: Package, names: Sequence[str]) -> Answer:
         found = json.loads(answer.read_text(encoding="utf-8"))
     return Answer(
         found["origins"], tuple(found["libraries"]), found["milliseconds"], tuple(found["subjects"]),
-        found["errors"], tuple(found["taken"]),
+        found["errors"], tuple(found["taken"]), next(iter(done.stdout.strip().splitlines()), None),
     )  # fmt: skip

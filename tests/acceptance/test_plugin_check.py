@@ -79,7 +79,10 @@ MISTAKES = {
         "importing sqlflow-sky ends Python: the process ended with code 7",
     ),
     "the module prints": Mistake(
-        DOOR, SDK, SDK + "\nprint('hello'); import os; os.write(1, b'{')\nimport requests", "SF625", "importing sqlflow_sky imports requests:",
+        DOOR, SDK, SDK + "\nprint('hello')", "SF633", "importing sqlflow_sky prints 'hello'",
+    ),
+    "a library with others in tow": Mistake(
+        DOOR, SDK, SDK + "\nimport requests", "SF625", "importing sqlflow_sky imports requests:", (DOOR, "requests"),
     ),
     "no hook": Mistake(DOOR, "@hookimpl\n", "", "SF622", "entry point 'sky' brings nothing: sqlflow_sky has no hook"),
     "a hook that is none": Mistake(
@@ -120,7 +123,7 @@ MISTAKES = {
         "connector 'sky' imports duckdb before anything is read or written", (CODE, "duckdb"),
     ),
     "a room that is not the SDK": Mistake(
-        CODE, "    import pyarrow as pa\n\n    try", "    import pyarrow as pa\n    from sqlflow.run import execute\n\n    try",
+        CODE, "pa\n\n    try", "pa\n    from sqlflow.run import execute\n\n    try",
         "SF626", "a plugin imports sqlflow.sdk only, found sqlflow.run", (CODE, "sqlflow.run"),
     ),
     "a module inside the SDK": Mistake(
@@ -134,11 +137,12 @@ MISTAKES = {
     ),
     "an option in a model within": Mistake(
         CODE, NAMED, NAMED + '\n    page: "list[SkyConfigPart] | None" = None\n    """Page."""\n\n\n'
-        'class SkyConfigPart(ConfigModel):\n    """A part."""\n\n    size: int\n    number: int\n    """Which."""',
+        'class SkyConfigPart(ConfigModel):\n    """A part."""\n\n    size: int\n    count: int\n    """Of it."""',
         "SF627", "option 'size' of SkyConfigPart is not documented",
     ),
     "a class that says nothing": Mistake(
-        CODE, '    """Reads and writes tables kept as Arrow files."""\n', "", "SF627", "connector 'sky' has no docstring",
+        CODE, '    """Reads and writes tables kept as Arrow files."""\n', "", "SF627",
+        "connector 'sky' has no docstring",
         (CODE, "class SkyConnector"),
     ),
     "an option in two places": Mistake(

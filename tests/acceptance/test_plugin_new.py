@@ -69,7 +69,7 @@ def test_a_new_plugin_works_from_the_first_minute(machine, kind):
     ],
 )
 def test_what_is_no_name_is_refused(machine, name, hint):
-    """A word that cannot name a distribution, a module and what documents write is a problem, and nothing is written."""
+    """A word that cannot name a distribution, a module and what documents write is refused, and nothing is written."""
     done = machine.call("sqlflow", "plugin", "new", name, "--kind", "step")
     assert done.returncode == 2
     assert f"SF611 {name!r} cannot be the name of a plugin" in done.stderr
@@ -140,8 +140,8 @@ def test_any_name_makes_a_package_that_loads(machine, name, kind):
 
 
 def test_the_templates_are_in_the_wheel(machine):
-    """Whoever installs SQLFlow from an index can write plugins: every template is shipped, hidden and empty ones, too."""
-    machine.does("pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", machine.folder, ROOT)
+    """Whoever installs SQLFlow from an index can write plugins: every template is shipped, hidden ones, too."""
+    machine.does("pip", "wheel", "-q", "-w", machine.folder, ROOT)
     (wheel,) = machine.folder.glob("*.whl")
     shipped = {name for name in zipfile.ZipFile(wheel).namelist() if "/templates/" in name}
     templates = ROOT / "sqlflow" / "scaffold" / "templates"
@@ -152,7 +152,7 @@ def test_the_templates_are_in_the_wheel(machine):
 def test_a_new_plugin_can_be_published(machine):
     """Its wheel holds the package, its types, its entry point and its README."""
     machine.does("sqlflow", "plugin", "new", "sky", "--kind", "step")
-    machine.does("pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", ".", "./sqlflow-sky")
+    machine.does("pip", "wheel", "-q", "-w", ".", "./sqlflow-sky")
     wheel = zipfile.ZipFile(machine.folder / "sqlflow_sky-0.1.0-py3-none-any.whl")
     names = {name.rpartition("/")[2] for name in wheel.namelist()}
     assert {"__init__.py", "step.py", "py.typed", "entry_points.txt"} <= names
