@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-
 #: Nothing is fetched: what is needed is here. (pip reads a variable for `--no-build-isolation` the other way round.)
 OFFLINE = {"PIP_NO_DEPS": "1", "PIP_NO_BUILD_ISOLATION": "false", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
 
