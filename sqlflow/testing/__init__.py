@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .connector_exam import ConnectorExam
+    from .fakes import MemoryConnector
     from .laws import Differs, Law, Quirk, law
     from .places import Fault, Place
 
@@ -18,12 +19,13 @@ _HOMES = {
     "Differs": "laws",
     "Fault": "places",
     "Law": "laws",
+    "MemoryConnector": "fakes",
     "Place": "places",
     "Quirk": "laws",
     "law": "laws",
 }
 
-__all__ = ["ConnectorExam", "Differs", "Fault", "Law", "Place", "Quirk", "law"]
+__all__ = ["ConnectorExam", "Differs", "Fault", "Law", "MemoryConnector", "Place", "Quirk", "law"]
 
 
 def __getattr__(name: str) -> Any:

@@ -18,8 +18,8 @@ from sqlflow.pipeline import installed
 from sqlflow.sdk import (
     ArrowStream,
     Batch,
-    Commit,
     ColumnSpec,
+    Commit,
     Connector,
     Delta,
     Opening,

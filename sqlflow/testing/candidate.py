@@ -29,7 +29,7 @@ class ConnectorCandidate(Exam):
     """Whether rows can have a cursor; not for a source whose own rows have no column that orders them."""
     takes_rows: ClassVar[bool] = True
     """Whether any rows can be brought to the place; not for a source whose rows are its own (`Place.holds`)."""
-    many_rows: ClassVar[int] = 200_000
+    many_rows: ClassVar[int] = 500_000
     """Rows of the laws about bounded memory, about 100 bytes each; lower it for a slow system."""
     most_columns: ClassVar[int] = 500
     """Columns of the law about wide tables."""

@@ -95,6 +95,12 @@ class Exam:
         assert not unknown, f"quirks of no law: {', '.join(unknown)}; laws are about: {', '.join(sorted(known))}"
 
     @classmethod
+    def absent(cls) -> list[str]:
+        """Return the capabilities that this guest, by its own declaration, has not."""
+        every = [one.capability.format(**case) for name, one in cls.laws() for case in cases_of(getattr(cls, name))]
+        return [name for name in dict.fromkeys(every) if name not in set(cls.capabilities())]
+
+    @classmethod
     def capabilities(cls) -> list[str]:
         """Return every capability that is examined, each parametrized case for itself."""
         found: list[str] = []

@@ -155,11 +155,11 @@ def wide(columns: int) -> pa.Table:
 def many(rows: int, start: int = 0) -> pa.Table:
     """Return many rows, of about 100 bytes each."""
     import pyarrow as pa
+    import pyarrow.compute as pc
 
-    numbers = range(start, start + rows)
-    return pa.table(
-        {"id": pa.array(numbers, pa.int64()), "text": pa.array([f"{n:010d}{'x' * 80}" for n in numbers], pa.string())}
-    )
+    numbers = pa.array(range(start, start + rows), pa.int64())
+    padded = pc.utf8_lpad(numbers.cast(pa.string()), 10, "0")
+    return pa.table({"id": numbers, "text": pc.binary_join_element_wise(padded, "x" * 80, "")})
 
 
 def streamed(rows: int, step: int) -> Iterator[pa.RecordBatch]:

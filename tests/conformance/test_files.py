@@ -37,6 +37,7 @@ class TestParquet(ConnectorExam):
     quirks = {
         "type:timestamp[s]": Quirk("times are kept in microseconds", gives="TIMESTAMP"),
         "type:timestamp[ms]": Quirk("times are kept in microseconds", gives="TIMESTAMP"),
+        "type:duration[us]": Quirk("intervals are kept in milliseconds", gives=["00:00:00", "1 day", None]),
     }
 
     @pytest.fixture
@@ -59,6 +60,13 @@ class TestJson(ConnectorExam):
         "schema": Quirk(
             "JSON knows text, numbers and booleans; other types are read off the values",
             gives=["BIGINT", "VARCHAR", "DOUBLE", "DATE", "TIMESTAMP", "BIGINT", "DOUBLE", "BOOLEAN"],
+        ),
+        "type:decimal(18,3)": "numbers are read as doubles, which hold 15 digits",
+        "type:decimal(38,10)": "numbers are read as doubles, which hold 15 digits",
+        "type:decimal(38,0)": "numbers are read as doubles, which hold 15 digits",
+        "type:map": Quirk(
+            "an object is read with every key that another has",
+            gives=["{a=1, b=NULL}", "{a=NULL, b=NULL}", None],
         ),
         "empty_data": "a file without rows tells no columns",
         "empty_batch:replace": "a file without rows tells no columns",
