@@ -210,6 +210,14 @@ def test_what_has_no_types_is_told(shared_machine, plugin):
     ]
 
 
+def test_a_class_that_says_nothing_breaks_no_list(shared_machine, plugin):
+    """What describes everything that is installed goes on when one thing has no description."""
+    mistake = MISTAKES["a class that says nothing"]
+    swap(plugin, mistake.file, mistake.old, mistake.new)
+    for verb in (("connector", "list"), ("connector", "describe", "sky"), ("jsonschema", "pipeline")):
+        assert "sky" in shared_machine.does("sqlflow", *verb)
+
+
 def test_several_mistakes_are_told_at_once(shared_machine, plugin):
     """One pass tells everything that is wrong, whatever else is."""
     for name in ("a driver at the top of the class", "an option that says nothing", "no example", "another version"):

@@ -30,8 +30,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "memory": ("warehouse",),
     "quarantine": ("warehouse",),
     "scaffold": ("registry", "version"),
-    "inspection": ("pipeline",),
     "testing": ("warehouse",),
+    "inspection": ("testing",),
     "cli": ("memory", "quarantine", "schema", "codes", "scaffold", "inspection"),
     "builtins": ("sdk",),
 }
