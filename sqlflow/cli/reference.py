@@ -60,7 +60,7 @@ def connector_text(catalog: Catalog, name: str) -> str:
 def _describe(kind: str, item: Any, distribution: str) -> str:
     lines = [
         f"{kind} {item.name}  (from {distribution})",
-        f"  {(item.__doc__ or '').strip().splitlines()[0]}",
+        f"  {(item.__doc__ or '').strip().partition(chr(10))[0]}",
     ]
     models = [("options", item.Config)]
     if kind == "connector":

@@ -101,7 +101,7 @@ from .events import (
     StepState,
     StepWarned,
 )
-from .hooks import GROUP, Hooks, Late, hookimpl
+from .hooks import GROUP, Hooks, Late, brought, hookimpl
 from .increment import increment
 from .intervals import Grid, Span, missing, naive, parse_moment
 from .observer import Observer
@@ -253,6 +253,7 @@ __all__ = [
     "WriteRequest",
     "WriteResult",
     "WritesTable",
+    "brought",
     "change_table",
     "columns_list",
     "compare",

@@ -30,15 +30,21 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "memory": ("warehouse",),
     "quarantine": ("warehouse",),
     "spectest": ("pipeline",),
+    "scaffold": ("registry", "version"),
     "testing": ("warehouse",),
-    "cli": ("memory", "quarantine", "spectest", "schema", "codes"),
+    "inspection": ("testing",),
+    "cli": ("memory", "quarantine", "spectest", "schema", "codes", "scaffold", "inspection"),
     "builtins": ("sdk",),
 }
 
 
+TEMPLATES = HOUSE / "scaffold" / "templates"
+"""Plugins to be: no part of the house, but guests."""
+
+
 def modules() -> Iterator[Path]:
     """Yield every module of the product."""
-    yield from sorted(HOUSE.rglob("*.py"))
+    yield from sorted(path for path in HOUSE.rglob("*.py") if not path.is_relative_to(TEMPLATES))
 
 
 def room_of(path: Path) -> str:
