@@ -57,6 +57,7 @@ from .config import (
     values_at,
 )
 from .connector import (
+    RESILIENCE,
     ArrowStream,
     ConnectionReport,
     Connector,
@@ -142,6 +143,7 @@ __all__ = [
     "INTERVAL",
     "KINDS",
     "MASK",
+    "RESILIENCE",
     "SCHEMA",
     "SQL_ROLES",
     "VALUELESS",

@@ -17,18 +17,20 @@ from .model import (
     Pipeline,
     Profile,
     Project,
-    Retry,
 )
 from .node import Mapping, Node, Path_, Scalar, Sequence, Source, find, to_data
 from .reader import parse_pipeline, read_pipeline, read_project
+from .resilience import RESILIENCE, CircuitBreaker, RateLimit, Resilience, Retry
 from .text import read_source, resolve
 from .variable import ForEach, Variable, VariableType
 from .wording import describe, text_hint
 
 __all__ = [
     "NAME_PATTERN",
+    "RESILIENCE",
     "CannotEdit",
     "CheckOptions",
+    "CircuitBreaker",
     "Connection",
     "Defaults",
     "Diagnosis",
@@ -45,6 +47,8 @@ __all__ = [
     "Pipeline",
     "Profile",
     "Project",
+    "RateLimit",
+    "Resilience",
     "Resolved",
     "Retry",
     "Scalar",

@@ -58,7 +58,7 @@ class HttpConnector(Connector[HttpConfig]):
         if request.options.since_param is not None and request.delta.since is None:
             told = f"since_param {request.options.since_param!r} has no effect: the step has no cursor"
             raise StepError(told, hint="write cursor: COLUMN at the step, or remove since_param", code="SF511")
-        pages = Pages(Client(request.config, request.stopped), request.options, request.delta.since)
+        pages = Pages(Client(request.config, request.stopped, request.pace), request.options, request.delta.since)
         declared = {name: spec.type for name, spec in request.columns.items()}
         folder = Path(tempfile.mkdtemp(prefix="sqlflow-http-"))
         try:

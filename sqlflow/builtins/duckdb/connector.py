@@ -73,6 +73,7 @@ class DuckDbConnector(Connector[DuckDbFile]):
     ReadOptions = DuckDbRead
     WriteOptions = DuckDbWrite
     write_modes = frozenset({"replace", "append", "merge", "delete_insert"})
+    resilience = frozenset({"max_connections"})
 
     def objections(self, config: DuckDbFile, options: Any, folder: Path) -> Iterator[Objection]:
         """Tell when the file is not there, or neither or both of table and query are given."""
