@@ -69,6 +69,7 @@ from .connector import (
     Select,
     WriteRequest,
     WriteResult,
+    never,
 )
 from .context import StepContext, Window
 from .cursor import Bound, Cursor, CursorRange, Delta
@@ -272,6 +273,7 @@ __all__ = [
     "literal",
     "missing",
     "naive",
+    "never",
     "normal_type",
     "order_objections",
     "parse_baseline",
