@@ -78,7 +78,7 @@ def _surroundings(
     return (
         found,
         diagnosis,
-        Scope(catalog, os.environ, Redactor(), new_run_id(now), now, found.name, offline=False),
+        Scope(catalog, os.environ, Redactor(), new_run_id(now), now, found.name, False, workspace.folder),
     )
 
 

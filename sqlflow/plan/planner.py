@@ -186,6 +186,8 @@ class _Planner:
             request.started_at,
             profile.name,
             request.offline,
+            self.workspace.folder,
+            self.loose,
         )
         declarations = []
         project = self.workspace.document

@@ -108,7 +108,7 @@ from .increment import increment
 from .intervals import Grid, Span, missing, naive, parse_moment
 from .observer import Observer
 from .schema import VALUELESS, Change, ChangeKind, Column, Policy, TableSchema, compare, normal_type, widens
-from .secret import MASK, Redactor, SecretProvider
+from .secret import MASK, Redactor, SecretPlace, SecretProvider
 from .sqltext import (
     CATALOG,
     columns_list,
@@ -216,6 +216,7 @@ __all__ = [
     "SchemaChanged",
     "ScriptWrite",
     "Secret",
+    "SecretPlace",
     "SecretProvider",
     "Select",
     "Session",
