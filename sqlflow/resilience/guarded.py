@@ -30,7 +30,7 @@ from .stream import Opening
 T = TypeVar("T")
 
 _FACTS = ("name", "Config", "ReadOptions", "WriteOptions", "write_modes", "keeps_tokens", "lists_files",
-          "keeps_rejects", "guesses_types", "resilience")  # fmt: skip
+          "keeps_rejects", "guesses_types", "resilience", "example")  # fmt: skip
 
 
 class Guarded(Connector[ConfigModel]):

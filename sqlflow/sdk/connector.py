@@ -182,6 +182,15 @@ class ConnectionReport:
         return cls(False, told, facts, heard, known, can_read=read, kind=kind)
 
 
+@dataclass(frozen=True)
+class Example:
+    """Options that make up a document which validates; those that are required and not told here are made up."""
+
+    config: Mapping[str, Any] = field(default_factory=dict)
+    source: Mapping[str, Any] = field(default_factory=dict)
+    target: Mapping[str, Any] = field(default_factory=dict)
+
+
 C = TypeVar("C", bound=ConfigModel)
 
 
@@ -209,6 +218,9 @@ class Connector(ABC, Generic[C]):
     resilience: ClassVar[frozenset[str]] = RESILIENCE
     """Which keys of a connection that core enforces have an effect. A connector whose work is done by the engine, such
     as reading a local file, makes no calls that could be limited or tried again, and names none."""
+
+    example: ClassVar[Example] = Example()
+    """Options of the document that `sqlflow connector describe` shows; it validates."""
 
     def read(self, request: ReadRequest) -> Select | ArrowStream:
         """Say how the rows come. Raises StepError, sorted by kind, when they cannot."""
