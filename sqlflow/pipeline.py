@@ -30,7 +30,7 @@ from sqlflow.spec import Pipeline as PipelineModel
 
 RESERVED = {
     "step type": frozenset(Envelope.model_fields),
-    "connector": frozenset({*Envelope.model_fields, "connection", "connector", "incremental"}),
+    "connector": frozenset({*Envelope.model_fields, "connection", "connector", "incremental", "circuit_breaker"}),
     "check": frozenset(CheckOptions.model_fields),
 }
 

@@ -34,6 +34,7 @@ from .engines import engine_plan
 from .expansion import instances, is_plain_id, with_defaults
 from .graph import build, feeds, ordered
 from .model import Asked, Plan, PlannedStep
+from .resilience import outlasted
 from .rules import reserved_schemas, shared_outputs, shared_tables
 from .selection import selected
 from .sqlfields import parse_ahead
@@ -110,6 +111,8 @@ class _Planner:
         steps = [step if step.id in chosen else replace(step, skip="not selected") for step in steps]
         steps = with_windows(steps, self.request.asked, self.loose)
         self.loose += [*shared_tables(steps), *shared_outputs(steps), *reserved_schemas(steps)]
+        places = {name: (declared.node, declared.diagnosis) for name, declared in connections.declared.items()}
+        self.loose += outlasted(steps, connections.resilience, places)
         model = self.document.model
         if model is None or engine is None:
             return None
@@ -135,6 +138,7 @@ class _Planner:
             asked=self.request.asked,
             select=self.request.select,
             exclude=self.request.exclude,
+            resilience=connections.resilience,
         )
 
     def problems(self) -> list[Problem]:
@@ -184,6 +188,8 @@ class _Planner:
             request.started_at,
             profile.name,
             request.offline,
+            self.workspace.folder,
+            self.loose,
         )
         declarations = []
         project = self.workspace.document

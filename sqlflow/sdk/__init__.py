@@ -57,9 +57,11 @@ from .config import (
     values_at,
 )
 from .connector import (
+    RESILIENCE,
     ArrowStream,
     ConnectionReport,
     Connector,
+    Example,
     FileVersion,
     Mode,
     NoOptions,
@@ -68,6 +70,7 @@ from .connector import (
     Select,
     WriteRequest,
     WriteResult,
+    never,
 )
 from .context import StepContext, Window
 from .cursor import Bound, Cursor, CursorRange, Delta
@@ -106,7 +109,7 @@ from .increment import increment
 from .intervals import Grid, Span, missing, naive, parse_moment
 from .observer import Observer
 from .schema import VALUELESS, Change, ChangeKind, Column, Policy, TableSchema, compare, normal_type, widens
-from .secret import MASK, Redactor, SecretProvider
+from .secret import MASK, Redactor, SecretPlace, SecretProvider
 from .sqltext import (
     CATALOG,
     columns_list,
@@ -142,6 +145,7 @@ __all__ = [
     "INTERVAL",
     "KINDS",
     "MASK",
+    "RESILIENCE",
     "SCHEMA",
     "SQL_ROLES",
     "VALUELESS",
@@ -179,6 +183,7 @@ __all__ = [
     "Endpoint",
     "Engine",
     "Event",
+    "Example",
     "Expression",
     "FileVersion",
     "Grid",
@@ -213,6 +218,7 @@ __all__ = [
     "SchemaChanged",
     "ScriptWrite",
     "Secret",
+    "SecretPlace",
     "SecretProvider",
     "Select",
     "Session",
@@ -271,6 +277,7 @@ __all__ = [
     "literal",
     "missing",
     "naive",
+    "never",
     "normal_type",
     "order_objections",
     "parse_baseline",
