@@ -29,7 +29,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "schema": ("plan",),
     "memory": ("warehouse",),
     "quarantine": ("warehouse",),
-    "cli": ("memory", "quarantine", "schema", "codes"),
+    "report": ("codes", "problem"),
+    "cli": ("memory", "quarantine", "schema", "codes", "report"),
     "builtins": ("sdk",),
 }
 
