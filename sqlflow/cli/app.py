@@ -12,6 +12,7 @@ import typer
 VERBS = {
     "run": "run",
     "validate": "validate",
+    "lint": "lint",
     "plan": "plan",
     "vars": "vars",
     "query": "query",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from sqlflow.problem import Mark, Problem
 from .options import Format
 
 if TYPE_CHECKING:
+    from sqlflow.codes import Explanation
     from sqlflow.plan import Plan
     from sqlflow.report import Frame, Report
 
@@ -56,8 +57,14 @@ def reported(verb: str, file: Path, form: Format, work: Callable[[], int]) -> in
         return status
 
 
-def tell(verb: str, files: tuple[str, ...], problems: tuple[Problem, ...], form: Format) -> None:
-    """Tell the problems of documents to a machine."""
+def tell(
+    verb: str,
+    files: tuple[str, ...],
+    problems: tuple[Problem, ...],
+    form: Format,
+    rules: Mapping[str, Explanation] | None = None,
+) -> None:
+    """Tell the problems of documents to a machine; `rules` says what codes mean that are not SQLFlow's own."""
     from sqlflow.report import Checked
 
     from .render import problem_data, show_json
@@ -65,7 +72,7 @@ def tell(verb: str, files: tuple[str, ...], problems: tuple[Problem, ...], form:
     if form is Format.json:
         show_json({"files": list(files), "problems": [problem_data(problem) for problem in problems]})
     else:
-        show_report(Checked(verb, files, problems), form)
+        show_report(Checked(verb, files, problems, rules or {}), form)
 
 
 def places(plan: Plan) -> tuple[dict[str, Mark], dict[tuple[str, str], Mark]]:

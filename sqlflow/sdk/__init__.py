@@ -104,6 +104,7 @@ from .events import (
 from .hooks import GROUP, Hooks, Late, hookimpl
 from .increment import increment
 from .intervals import Grid, Span, missing, naive, parse_moment
+from .lint import DocumentPath, Finding, LintLevel, LintPipeline, LintRule, LintStep, SqlSpot
 from .observer import Observer
 from .schema import VALUELESS, Change, ChangeKind, Column, Policy, TableSchema, compare, normal_type, widens
 from .secret import MASK, Redactor, SecretProvider
@@ -175,18 +176,24 @@ __all__ = [
     "Deletion",
     "Delta",
     "Destination",
+    "DocumentPath",
     "Duration",
     "Endpoint",
     "Engine",
     "Event",
     "Expression",
     "FileVersion",
+    "Finding",
     "Grid",
     "Hooks",
     "Imprecise",
     "Interval",
     "Landing",
     "Late",
+    "LintLevel",
+    "LintPipeline",
+    "LintRule",
+    "LintStep",
     "Memory",
     "Mode",
     "NoOptions",
@@ -220,6 +227,7 @@ __all__ = [
     "Source",
     "Span",
     "SqlFile",
+    "SqlSpot",
     "Staged",
     "StateEntry",
     "Statements",

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from sqlflow.sdk import ConfigModel, Duration, Expression
+from sqlflow.sdk import ConfigModel, Duration, Expression, LintLevel
 
 from .variable import VALUE_SCHEMA, ForEach, VariableName, Variables
 
@@ -218,6 +218,9 @@ class Project(ConfigModel):
 
     profiles: dict[Name, Any] = Field(default_factory=dict)
     """Environments, by name."""
+
+    lint: dict[str, LintLevel] = Field(default_factory=dict)
+    """Levels of lint rules by their codes: `off`, `warn` or `error`."""
 
     default_profile: Name | None = None
     """Profile used when none is asked for."""

@@ -30,7 +30,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "memory": ("warehouse",),
     "quarantine": ("warehouse",),
     "report": ("codes", "problem"),
-    "cli": ("memory", "quarantine", "schema", "codes", "report"),
+    "lint": ("plan",),
+    "cli": ("memory", "quarantine", "schema", "codes", "report", "lint"),
     "builtins": ("sdk",),
 }
 
