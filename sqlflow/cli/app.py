@@ -12,6 +12,7 @@ import typer
 VERBS = {
     "run": "run",
     "validate": "validate",
+    "lint": "lint",
     "plan": "plan",
     "test": "spectests",
     "vars": "vars",

@@ -231,6 +231,7 @@ class Task:
         hint = error.hint
         if error.code == "SF708" and (skipped := self._skipped_writers()):
             hint = f"nothing wrote it: {', '.join(skipped)} did not run"
+        self.record.checks = getattr(error, "results", ())
         message = "\n".join((error.message, *may_use(self.plan, self.step, getattr(error, "changes", ()))))
         self.record.error = {
             "code": error.code or "SF700",

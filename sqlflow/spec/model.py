@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from sqlflow.sdk import ConfigModel, Expression
+from sqlflow.sdk import ConfigModel, Expression, LintLevel
 
 from .resilience import Resilience, Retry, Timeout
 from .spectest import SpecTest
@@ -197,6 +197,9 @@ class Project(ConfigModel):
 
     profiles: dict[Name, Any] = Field(default_factory=dict)
     """Environments, by name."""
+
+    lint: dict[str, LintLevel] = Field(default_factory=dict)
+    """Levels of lint rules by their codes: `off`, `warn` or `error`."""
 
     default_profile: Name | None = None
     """Profile used when none is asked for."""

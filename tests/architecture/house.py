@@ -34,7 +34,9 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "scaffold": ("registry", "version"),
     "testing": ("warehouse",),
     "inspection": ("testing",),
-    "cli": ("memory", "quarantine", "spectest", "schema", "codes", "scaffold", "inspection"),
+    "report": ("codes", "problem"),
+    "lint": ("plan",),
+    "cli": ("memory", "quarantine", "spectest", "schema", "codes", "scaffold", "inspection", "report", "lint"),
     "builtins": ("sdk",),
 }
 
