@@ -7,7 +7,6 @@ import pytest
 
 from sqlflow.testing import ConnectorExam, Fault, Place, Quirk
 
-
 WHOLE = "whole numbers have 64 bits, whatever their declared size"
 DIGITS = "numbers of more than 15 digits are not kept exactly"
 NESTED = "there is no such type; cast it to text or JSON in the SQL of the export"
