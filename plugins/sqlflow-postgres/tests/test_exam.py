@@ -4,7 +4,6 @@ import pytest
 
 from sqlflow.testing import ConnectorExam, Fault, Place, Quirk
 
-
 LARGER = "the server has no such type; the next larger one holds every value"
 MICRO = "times are kept in microseconds"
 NESTED = "objects are kept as JSON"
