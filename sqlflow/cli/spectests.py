@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import Output, OutputOption, ProfileOption
+from .options import Format, FormatOption, ProfileOption
 
 if TYPE_CHECKING:
     from sqlflow.spectest import Difference, Outcome
@@ -28,7 +28,7 @@ def run(
         typer.Option("--select", "-s", help="Only tests of these names; * stands for anything.", show_default=False),
     ] = None,
     profile: ProfileOption = None,
-    output: OutputOption = Output.text,
+    output: FormatOption = Format.text,
 ) -> int:  # fmt: skip
     """Run the tests that stand in documents, in memory, on the rows that they give."""
     from concurrent.futures import ThreadPoolExecutor
@@ -37,9 +37,11 @@ def run(
     from sqlflow.errors import DocumentError
     from sqlflow.pipeline import installed
     from sqlflow.problem import Problem
+    from sqlflow.report import Case, Tested
     from sqlflow.spectest import declared_tests, run_test
 
     from .render import plural, show_json
+    from .reporting import show_report
     from .validate import collect
 
     files, problems = collect(specs or [])
@@ -59,8 +61,13 @@ def run(
     with ThreadPoolExecutor(min(4, cpu_count() or 1)) as pool:
         outcomes = list(pool.map(lambda one: run_test(one[0], one[1], one[2], catalog, profile), chosen))
     failed = sum(not outcome.passed for outcome in outcomes)
-    if output is Output.json:
+    if output is Format.json:
         show_json([_data(path, mark, outcome) for (path, _, mark), outcome in zip(chosen, outcomes, strict=True)])
+        return 1 if failed else 0
+    if output is not Format.text:
+        told = ["\n".join(_told(outcome)) for outcome in outcomes]
+        cases = [Case(o.name, one[2], text, o.duration_ms) for o, one, text in zip(outcomes, chosen, told, strict=True)]
+        show_report(Tested(tuple(cases)), output)
         return 1 if failed else 0
     for (path, _, mark), outcome in zip(chosen, outcomes, strict=True):
         print(f"{'ok  ' if outcome.passed else 'FAIL'}  {path}:{mark.line}  {outcome.name}")
@@ -104,7 +111,7 @@ def _diff(difference: Difference) -> Iterator[str]:
 def _counted(difference: Difference) -> str:
     from .render import plural
 
-    counts = ((difference.changed, "differ"), (difference.missing, "missing"), (difference.unexpected, "unexpected"))
+    counts = ((difference.changed, "changed"), (difference.missing, "missing"), (difference.unexpected, "unexpected"))
     return ", ".join(f"{plural(len(rows), 'row')} {word}" for rows, word in counts if rows)
 
 

@@ -1,4 +1,4 @@
-"""JUnit XML, which CI servers read: a testcase for each document, or for each step of a run and each of its checks.
+"""JUnit XML, which CI servers read: a testcase for each document, test, step of a run, and check of a step.
 
 The attributes are those that Jenkins, GitLab, Azure and CircleCI agree on. A testcase has one failure, because most
 of them show the first only; everything else is in its text.
@@ -14,7 +14,7 @@ from xml.etree import ElementTree as ET
 
 from sqlflow.problem import Mark, Problem
 
-from .model import Checked, Frame, Planned, Ran, Report
+from .model import Checked, Frame, Planned, Ran, Report, Tested
 from .wording import plural
 
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -41,6 +41,8 @@ def junit(report: Report, frame: Frame) -> str:
         name, cases, started = f"sqlflow {report.verb}", list(_documents(report)), None
     elif isinstance(report, Planned):
         name, cases, started = f"sqlflow plan: {report.data['pipeline']}", list(_planned(report)), None
+    elif isinstance(report, Tested):
+        name, cases, started = "sqlflow test", list(_tests(report)), None
     else:
         name, cases, started = report.record["pipeline"], list(_steps(report)), report.record["started_at"]
     counts = {
@@ -76,6 +78,15 @@ def _documents(report: Checked) -> Iterable[_Case]:
             case.outcome, case.kind, case.mark = "failure", first.code, first.mark
             case.message = f"{first}{more}"
             case.text = "\n\n".join(_told(problem) for problem in errors)
+        yield case
+
+
+def _tests(report: Tested) -> Iterable[_Case]:
+    for test in report.cases:
+        case = _Case(f"sqlflow.test.{test.mark.file}", test.name, test.milliseconds / 1000, test.mark)
+        if test.text:
+            case.outcome, case.kind, case.text = "failure", "SF761", test.text
+            case.message = test.text.split("\n", 1)[0]
         yield case
 
 

@@ -47,7 +47,24 @@ class Ran:
     """By the step's id and the check's name."""
 
 
-Report = Checked | Planned | Ran
+@dataclass(frozen=True)
+class Case:
+    """What came of one test of a document; `text` says how it failed, empty when it passed."""
+
+    name: str
+    mark: Mark
+    text: str
+    milliseconds: float
+
+
+@dataclass(frozen=True)
+class Tested:
+    """What came of the tests that stand in documents."""
+
+    cases: tuple[Case, ...]
+
+
+Report = Checked | Planned | Ran | Tested
 
 
 @dataclass(frozen=True)
@@ -95,6 +112,9 @@ def problems_of(report: Report) -> tuple[Problem, ...]:
         return report.problems
     if isinstance(report, Planned):
         return report.notes
+    if isinstance(report, Tested):
+        failed = [case for case in report.cases if case.text]
+        return tuple(Problem("SF761", f"test {c.name!r} failed:\n{c.text}", c.mark) for c in failed)
     return (*report.notes, *(found for step in report.record["steps"] for found in _of_step(step, report)))
 
 

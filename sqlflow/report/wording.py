@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from .model import Checked, Planned, Report
+from .model import Checked, Planned, Report, Tested
 
 
 def verdict(report: Report) -> str:
@@ -22,6 +22,9 @@ def verdict(report: Report) -> str:
     if isinstance(report, Planned):
         profile = f", profile {report.data['profile']}" if report.data["profile"] else ""
         return f"{report.data['pipeline']}: {plural(len(report.data['steps']), 'step')}{profile}"
+    if isinstance(report, Tested):
+        failed = sum(bool(case.text) for case in report.cases)
+        return f"test: {plural(len(report.cases), 'test')}: " + (f"{failed} failed" if failed else "passed")
     record = report.record
     states = Counter(step["status"] for step in record["steps"])
     told = [f"{count} {state}" for state, count in states.items()]
