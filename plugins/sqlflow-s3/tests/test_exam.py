@@ -11,7 +11,7 @@ class TestS3(ConnectorExam):
     connector = "s3"
     pushes_down = True
     select_option = "select"
-    many_rows = 1_000_000  # some row groups are on their way at a time
+    many_rows = 1_000_000  # two row groups are on their way at a time
     quirks = {
         "type:timestamp[s]": Quirk("times are kept in milliseconds", gives="TIMESTAMP"),
         "type:duration[us]": Quirk("intervals are kept in milliseconds", gives=["00:00:00", "1 day", None]),
@@ -28,6 +28,7 @@ class TestS3(ConnectorExam):
             "region": "us-east-1",
             "access_key_id": "AKIAEXAMPLEKEY123456",
             "secret_access_key": store.secret,
+            "max_connections": 2,
         }
         return Place(folder, config, {"path": "in/t.parquet"}, {"path": "in/t.parquet"})
 
