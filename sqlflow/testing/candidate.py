@@ -7,10 +7,10 @@ from typing import Any, ClassVar
 
 import pytest
 
-from sqlflow.pipeline import installed
 from sqlflow.sdk import Connector
 
 from .bench import Bench
+from .guests import guests
 from .laws import Exam
 from .places import Fault, Place
 
@@ -46,7 +46,7 @@ class ConnectorCandidate(Exam):
     @classmethod
     def candidate(cls) -> type[Connector[Any]]:
         """Return the connector's class."""
-        return installed().connector(cls.connector) if isinstance(cls.connector, str) else cls.connector
+        return guests().connector(cls.connector) if isinstance(cls.connector, str) else cls.connector
 
     @classmethod
     def subject(cls) -> str:

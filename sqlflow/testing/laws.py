@@ -97,8 +97,9 @@ class Exam:
     @classmethod
     def absent(cls) -> list[str]:
         """Return the capabilities that this guest, by its own declaration, has not."""
-        every = [one.capability.format(**case) for name, one in cls.laws() for case in cases_of(getattr(cls, name))]
-        return [name for name in dict.fromkeys(every) if name not in set(cls.capabilities())]
+        has = set(cls.capabilities())
+        every = (one.capability.format(**case) for name, one in cls.laws() for case in cases_of(getattr(cls, name)))
+        return [name for name in dict.fromkeys(every) if name not in has]
 
     @classmethod
     def capabilities(cls) -> list[str]:

@@ -8,10 +8,10 @@ import pytest
 from pydantic import SecretStr
 
 from sqlflow.errors import SQLFlowError, StepError, TransientError
-from sqlflow.pipeline import installed
 
 from .bench import Bench
 from .candidate import ConnectorCandidate
+from .guests import guests
 from .imports import brings_along
 from .laws import law
 from .models import models_in, secrets_in, undocumented, unkept
@@ -60,7 +60,7 @@ class MannersLaws(ConnectorCandidate):
         """The connector is found by its name, through the entry point of its distribution, which is not broken."""
         if not isinstance(self.connector, str):
             return
-        catalog = installed()
+        catalog = guests()
         assert catalog.connector(self.connector).name == self.connector
         owner = catalog.owner("connector", self.connector)
         assert owner is not None
@@ -69,7 +69,7 @@ class MannersLaws(ConnectorCandidate):
     @law("import_cost")
     def test_importing_the_plugin_imports_no_driver(self) -> None:
         """Who has the plugin installed pays for its drivers only when rows are read or written."""
-        owner = installed().owner("connector", self.connector) if isinstance(self.connector, str) else None
+        owner = guests().owner("connector", self.connector) if isinstance(self.connector, str) else None
         modules = [*([owner.module] if owner else []), self.candidate().__module__]
         heavy = brings_along(modules)
         assert not heavy, f"importing {', '.join(modules)} imports {', '.join(heavy)}; import inside of methods"
