@@ -57,9 +57,11 @@ from .config import (
     values_at,
 )
 from .connector import (
+    RESILIENCE,
     ArrowStream,
     ConnectionReport,
     Connector,
+    Example,
     FileVersion,
     Mode,
     NoOptions,
@@ -68,6 +70,7 @@ from .connector import (
     Select,
     WriteRequest,
     WriteResult,
+    never,
 )
 from .context import StepContext, Window
 from .cursor import Bound, Cursor, CursorRange, Delta
@@ -104,9 +107,10 @@ from .events import (
 from .hooks import GROUP, Hooks, Late, brought, hookimpl
 from .increment import increment
 from .intervals import Grid, Span, missing, naive, parse_moment
+from .lint import DocumentPath, Finding, LintLevel, LintPipeline, LintRule, LintStep, SqlSpot
 from .observer import Observer
 from .schema import VALUELESS, Change, ChangeKind, Column, Policy, TableSchema, compare, normal_type, widens
-from .secret import MASK, Redactor, SecretProvider
+from .secret import MASK, Redactor, SecretPlace, SecretProvider
 from .sqltext import (
     CATALOG,
     columns_list,
@@ -142,6 +146,7 @@ __all__ = [
     "INTERVAL",
     "KINDS",
     "MASK",
+    "RESILIENCE",
     "SCHEMA",
     "SQL_ROLES",
     "VALUELESS",
@@ -175,18 +180,25 @@ __all__ = [
     "Deletion",
     "Delta",
     "Destination",
+    "DocumentPath",
     "Duration",
     "Endpoint",
     "Engine",
     "Event",
+    "Example",
     "Expression",
     "FileVersion",
+    "Finding",
     "Grid",
     "Hooks",
     "Imprecise",
     "Interval",
     "Landing",
     "Late",
+    "LintLevel",
+    "LintPipeline",
+    "LintRule",
+    "LintStep",
     "Memory",
     "Mode",
     "NoOptions",
@@ -213,6 +225,7 @@ __all__ = [
     "SchemaChanged",
     "ScriptWrite",
     "Secret",
+    "SecretPlace",
     "SecretProvider",
     "Select",
     "Session",
@@ -220,6 +233,7 @@ __all__ = [
     "Source",
     "Span",
     "SqlFile",
+    "SqlSpot",
     "Staged",
     "StateEntry",
     "Statements",
@@ -271,6 +285,7 @@ __all__ = [
     "literal",
     "missing",
     "naive",
+    "never",
     "normal_type",
     "order_objections",
     "parse_baseline",

@@ -1,4 +1,4 @@
-"""The nine hooks through which everything enters: built-ins and third-party packages alike.
+"""The ten hooks through which everything enters: built-ins and third-party packages alike.
 
 A hook takes nothing, touches nothing and returns what the plugin brings. Hooks run once, at discovery;
 at run time every call is plain Python. A plugin is a module with some of these functions, each marked with
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .check import CheckKind
     from .connector import Connector
     from .engine import Engine
+    from .lint import LintRule
     from .observer import Observer
     from .secret import SecretProvider
     from .step import StepType
@@ -107,6 +108,11 @@ class Hooks:
     @hookspec
     def sqlflow_checks(self) -> Sequence[type[CheckKind] | Late]:
         """Check kinds, by the key of an entry under `checks`."""
+        return ()
+
+    @hookspec
+    def sqlflow_lint_rules(self) -> Sequence[type[LintRule] | Late]:
+        """Lint rules, by their codes."""
         return ()
 
     @hookspec

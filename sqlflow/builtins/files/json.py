@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from sqlflow.sdk import ConfigModel, ReadRequest, Rows, Select, StepError, WriteRequest, WriteResult
+from sqlflow.sdk import ConfigModel, Example, ReadRequest, Rows, Select, StepError, WriteRequest, WriteResult
 
 from .local import LocalFileConnector, arguments, compression_of, file_list, not_packed
 
@@ -70,6 +70,7 @@ class JsonConnector(LocalFileConnector):
     name = "json"
     ReadOptions = JsonRead
     WriteOptions = JsonWrite
+    example = Example(source={"path": "orders.json"}, target={"path": "orders.json"})
     suffix = "json"
     guesses_types = True
 
