@@ -13,6 +13,8 @@ from typing import Any, ClassVar
 
 from sqlflow.errors import SQLFlowError
 
+from .standing import Standing
+
 
 @dataclass(frozen=True)
 class Quirk:
@@ -93,6 +95,16 @@ class Exam:
         known |= {name.partition(":")[0] for name in known}
         unknown = sorted(set(self.quirks) - known)
         assert not unknown, f"quirks of no law: {', '.join(unknown)}; laws are about: {', '.join(sorted(known))}"
+
+    @classmethod
+    def standings(cls) -> list[Standing]:
+        """Return how the guest stands by what its exam declares; passing the exam proves it."""
+        found = []
+        for name in cls.capabilities():
+            quirk = cls.quirk(name)
+            mark, reason = ("yes", "") if quirk is None else ("quirk", quirk.reason)
+            found.append(Standing(cls.kind, cls.subject(), name, mark, reason))
+        return found + [Standing(cls.kind, cls.subject(), name, "no") for name in cls.absent()]
 
     @classmethod
     def absent(cls) -> list[str]:
