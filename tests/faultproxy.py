@@ -28,12 +28,12 @@ class Fault:
 
 
 class FaultProxy:
-    """Passes connections on to a server. `faults` are those of the next connections; then `rest` holds for all."""
+    """Passes connections on to a server, and spoils them by `fault`, until that has happened so many `times`."""
 
     def __init__(self, port: int) -> None:
         self.target = port
-        self.faults: list[Fault] = []
-        self.rest = Fault()
+        self.fault = Fault()
+        self.times = 1_000_000
         self.seen = 0
         self.spoiled = 0
         self._lock = threading.Lock()
@@ -60,7 +60,7 @@ class FaultProxy:
                 return
             with self._lock:
                 self.seen += 1
-                fault = self.faults.pop(0) if self.faults else self.rest
+                fault = self.fault if self.spoiled < self.times else Fault()
             if fault.kind == "drop":
                 self.spoiled += 1
                 _hang_up(client)
@@ -95,11 +95,13 @@ class FaultProxy:
     def _spoil(self, source: socket.socket, sink: socket.socket, fault: Fault) -> None:
         self.spoiled += 1
         if fault.kind == "stall":
-            self._over.wait(60)
+            while source.recv(PIECE):  # swallowed, until one of the sides has had enough
+                pass
         elif fault.kind == "reset":
             sides = (source, sink)
             for one in sides:
                 one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                one.shutdown(socket.SHUT_RD)  # wakes the thread that reads it, which keeps it from being closed
                 one.close()
             return
         for one in (source, sink):

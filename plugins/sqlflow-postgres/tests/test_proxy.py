@@ -48,7 +48,7 @@ def test_a_fault_that_stays_is_a_clear_error(spoiled, fault):
     load = LOAD.replace("RETRY", "{attempts: 2, delay: 10ms}")
     with pipeline(load).run() as result:
         assert state(result) == WHOLE
-    proxy.rest, before = fault, time.monotonic()
+    proxy.fault, before = fault, time.monotonic()
     with pipeline(load).run() as result:
         step = result.steps[0]
         assert (step.status, step.error["kind"], step.attempts) == ("failed", "transient", 2), step.error
@@ -61,7 +61,7 @@ def test_a_fault_that_stays_is_a_clear_error(spoiled, fault):
 def test_a_fault_that_passes_costs_no_row(spoiled, fault):
     """When the next connections are whole, the retries of connection and step bring every row once."""
     proxy, pipeline = spoiled
-    proxy.faults = [fault, fault]
+    proxy.fault, proxy.times = fault, 2
     more = "timeout: 1s, retry: {attempts: 2, delay: 10ms}"
     with pipeline(LOAD.replace("RETRY", "{attempts: 4, delay: 10ms}"), more).run() as result:
         assert result.steps[0].status == "succeeded", result.steps[0].error
@@ -72,8 +72,8 @@ def test_a_fault_that_passes_costs_no_row(spoiled, fault):
 def test_a_slow_network_brings_every_row(spoiled):
     """A server that sends little at a time is not silent."""
     proxy, pipeline = spoiled
-    proxy.rest = Fault("slow")
-    with pipeline(LOAD.replace("RETRY", "{attempts: 1}")).run() as result:
+    proxy.fault = Fault("slow")
+    with pipeline(LOAD.replace("RETRY", "{attempts: 1}"), "timeout: 10s").run() as result:
         assert result.steps[0].status == "succeeded", result.steps[0].error
         assert state(result) == WHOLE
 
@@ -93,13 +93,13 @@ def test_a_write_is_whole_or_not_there(spoiled, db, fault, mode):
         - {{id: out, type: export, source: o, target: {{connection: pg, table: back}}, mode: {mode}{key},
            retry: {{attempts: ATTEMPTS, delay: 10ms}}}}
         """
-    proxy.rest = fault
+    proxy.fault = fault
     with pipeline(steps.replace("ATTEMPTS", "1")).run() as result:
         assert (result.steps[1].status, result.steps[1].error["kind"]) == ("failed", "transient"), result.steps[1].error
     assert proxy.spoiled
     assert db.run("select id, v from back") == [(-1, "old")]
-    proxy.rest, proxy.faults = Fault(), [fault]
-    with pipeline(steps.replace("ATTEMPTS", "3")).run() as result:
+    proxy.times, proxy.spoiled = 1, 0
+    with pipeline(steps.replace("ATTEMPTS", "3"), "timeout: 3s").run() as result:
         assert result.steps[1].status == "succeeded", result.steps[1].error
     assert db.run("select count(*), count(distinct id) from back where id >= 0") == [(ROWS, ROWS)]
 
