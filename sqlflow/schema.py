@@ -179,7 +179,7 @@ class _Composer:
                 forms = [long]
                 if kind.shorthand:
                     forms.insert(0, long["properties"][kind.shorthand])
-                kinds[name] = {"description": (kind.__doc__ or "").strip().splitlines()[0], "anyOf": forms}
+                kinds[name] = {"description": (kind.__doc__ or "").strip().partition("\n")[0], "anyOf": forms}
                 # bare values are short forms; a mapping is the long one
             self.definitions["check"] = {
                 "type": "object",

@@ -25,7 +25,7 @@ def list_connectors(output: OutputOption = Output.text) -> int:
             "reads": owned.item.ReadOptions is not None,
             "writes": sorted(owned.item.write_modes) if owned.item.WriteOptions is not None else [],
             "from": f"{owned.owner.distribution} {owned.owner.version}",
-            "description": (owned.item.__doc__ or "").strip().splitlines()[0],
+            "description": (owned.item.__doc__ or "").strip().partition("\n")[0],
         }
         for owned in sorted(installed().all("connector"), key=lambda o: o.name)
     ]

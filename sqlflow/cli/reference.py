@@ -90,7 +90,7 @@ def _models(kind: str, item: Any) -> list[tuple[str, type[BaseModel] | None]]:
 def _describe(kind: str, item: Any, distribution: str) -> str:
     lines = [
         f"{kind} {item.name}  (from {distribution})",
-        f"  {(item.__doc__ or '').strip().splitlines()[0]}",
+        f"  {(item.__doc__ or '').strip().partition(chr(10))[0]}",
     ]
     for title, model in _models(kind, item):
         if model is not None and model.model_fields:

@@ -7,6 +7,7 @@ from .effects import effects
 from .endpoints import Connections, declared_connections
 from .engines import engine_plan
 from .graph import table_key
+from .guests import guarded
 from .model import Asked, Condition, EnginePlan, Plan, PlannedStep
 from .planner import Request, make_plan
 from .sqlfields import parse_ahead
@@ -25,6 +26,7 @@ __all__ = [
     "declared_connections",
     "effects",
     "engine_plan",
+    "guarded",
     "make_plan",
     "parse_ahead",
     "table_key",

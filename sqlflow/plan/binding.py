@@ -116,6 +116,7 @@ class StepBinder:
             retry=envelope.retry,
             timeout=envelope.timeout,
             functions=frozenset(binder.functions),
+            check_marks=tuple(bound.mark for bound in checks),
             skip="when is false" if condition and condition.holds is False else None,
         )
 

@@ -58,6 +58,8 @@ class PlannedStep:
     timeout: timedelta | None = None
     functions: frozenset[str] = frozenset()
     window: Window = field(default_factory=Window)
+    check_marks: tuple[Mark, ...] = ()
+    """Where the checks stand, in the order of `given.checks`."""
     skip: str | None = None
     """Why the step does not run, when that is known beforehand."""
 

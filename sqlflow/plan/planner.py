@@ -57,6 +57,8 @@ class Request:
     exclude: tuple[str, ...] = ()
     fail_fast: bool = False
     offline: bool = False
+    sources: bool = True
+    """Whether the files that are read have to be there."""
     asked: Asked = field(default_factory=Asked)
     recorded: MappingType[str, Any] = field(default_factory=dict)
     """Values of variables in the run that is resumed; those that are declared no more do not count."""
@@ -72,7 +74,7 @@ def make_plan(document: Document[Pipeline], workspace: Workspace, catalog: Catal
     """
     planner = _Planner(document, workspace, catalog, request)
     plan = planner.plan()
-    problems = planner.problems()
+    problems = [p for p in planner.problems() if request.sources or p.code != "SF501"]
     if plan is None or any(p.severity == "error" for p in problems):
         raise DocumentError(planner.redactor.problems(problems))
     return replace(plan, notes=tuple(planner.redactor.problems(problems)))
@@ -97,6 +99,7 @@ class _Planner:
             profile = ActiveProfile(None, *_no_profile())
         scope = self._scope(profile)
         self._check_plugins()
+        self._check_lint()
         self.workspace.check_folders()
         connections = Connections(self.catalog, scope, declared_connections(self.document, self.workspace, profile))
         steps = self._steps(scope, connections)
@@ -221,6 +224,16 @@ class _Planner:
                 holder.diagnosis.add(
                     "SF603", problem, node, "write it like sqlflow-postgres>=0.1, and install it with pip"
                 )
+
+    def _check_lint(self) -> None:
+        holder = self.workspace.document
+        named = holder.node("lint") if holder is not None else None
+        if holder is None or not isinstance(named, Mapping):
+            return
+        known = self.catalog.names("lint rule")
+        for code in (code for code in named.values if code not in known):
+            hint = did_you_mean(code, known, noun="rule")
+            holder.diagnosis.add("SF812", f"unknown lint rule {code!r}", named.keys[code], hint)
 
     def _steps(self, scope: Scope, connections: Connections) -> list[PlannedStep]:
         parse_ahead([self.document])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import time
 import traceback
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from typing import Any
 
 from sqlflow.errors import RunInterrupted, SQLFlowError, StepError, TransientError
 from sqlflow.plan import Plan, PlannedStep, table_key
+from sqlflow.project import display
 from sqlflow.resilience import Guards, Listings, Surroundings, attempted
 from sqlflow.sdk import (
     Redactor,
@@ -229,13 +231,18 @@ class Task:
         hint = error.hint
         if error.code == "SF708" and (skipped := self._skipped_writers()):
             hint = f"nothing wrote it: {', '.join(skipped)} did not run"
+        self.record.checks = getattr(error, "results", ())
         message = "\n".join((error.message, *may_use(self.plan, self.step, getattr(error, "changes", ()))))
         self.record.error = {
             "code": error.code or "SF700",
             "kind": getattr(error, "kind", "internal"),
             "message": masked.text(message),
-            "hint": masked.text(hint) if hint else None,
+            "hint": masked.text(self._addressed(hint)) if hint else None,
         }
+
+    def _addressed(self, hint: str) -> str:
+        """Fill in the document and the step of commands, which who writes a hint does not know."""
+        return re.sub(r"(?<= )SPEC\b", display(self.plan.path), re.sub(r"(?<= )STEP\b", self.step.id, hint))
 
     def _skipped_writers(self) -> list[str]:
         """Return the steps that would have written what this one reads, where none of them runs."""

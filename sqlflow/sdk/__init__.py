@@ -104,9 +104,10 @@ from .events import (
     StepState,
     StepWarned,
 )
-from .hooks import GROUP, Hooks, Late, hookimpl
+from .hooks import GROUP, Hooks, Late, brought, hookimpl
 from .increment import increment
 from .intervals import Grid, Span, missing, naive, parse_moment
+from .lint import DocumentPath, Finding, LintLevel, LintPipeline, LintRule, LintStep, SqlSpot
 from .observer import Observer
 from .schema import VALUELESS, Change, ChangeKind, Column, Policy, TableSchema, compare, normal_type, widens
 from .secret import MASK, Redactor, SecretPlace, SecretProvider
@@ -179,6 +180,7 @@ __all__ = [
     "Deletion",
     "Delta",
     "Destination",
+    "DocumentPath",
     "Duration",
     "Endpoint",
     "Engine",
@@ -186,12 +188,17 @@ __all__ = [
     "Example",
     "Expression",
     "FileVersion",
+    "Finding",
     "Grid",
     "Hooks",
     "Imprecise",
     "Interval",
     "Landing",
     "Late",
+    "LintLevel",
+    "LintPipeline",
+    "LintRule",
+    "LintStep",
     "Memory",
     "Mode",
     "NoOptions",
@@ -226,6 +233,7 @@ __all__ = [
     "Source",
     "Span",
     "SqlFile",
+    "SqlSpot",
     "Staged",
     "StateEntry",
     "Statements",
@@ -259,6 +267,7 @@ __all__ = [
     "WriteRequest",
     "WriteResult",
     "WritesTable",
+    "brought",
     "change_table",
     "columns_list",
     "compare",

@@ -21,6 +21,7 @@ from .model import (
 from .node import Mapping, Node, Path_, Scalar, Sequence, Source, find, to_data
 from .reader import parse_pipeline, read_pipeline, read_project
 from .resilience import RESILIENCE, CircuitBreaker, RateLimit, Resilience, Retry
+from .spectest import ExpectedRows, Rows, SpecTest, StateRows
 from .text import read_source, resolve
 from .variable import ForEach, Variable, VariableType
 from .wording import describe, text_hint
@@ -36,6 +37,7 @@ __all__ = [
     "Diagnosis",
     "Document",
     "Envelope",
+    "ExpectedRows",
     "Expression",
     "FailurePolicy",
     "Filled",
@@ -51,9 +53,12 @@ __all__ = [
     "Resilience",
     "Resolved",
     "Retry",
+    "Rows",
     "Scalar",
     "Sequence",
     "Source",
+    "SpecTest",
+    "StateRows",
     "Variable",
     "VariableType",
     "Wish",

@@ -9,9 +9,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from sqlflow.sdk import ConfigModel, Expression
+from sqlflow.sdk import ConfigModel, Expression, LintLevel
 
 from .resilience import Resilience, Retry, Timeout
+from .spectest import SpecTest
 from .variable import VALUE_SCHEMA, ForEach, VariableName, Variables
 
 NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_-]*$"
@@ -141,6 +142,9 @@ class Pipeline(ConfigModel):
     steps: list[Any] = Field(min_length=1)
     """The steps; their order follows from the tables they read and write."""
 
+    tests: list[SpecTest] = Field(default_factory=list)
+    """Tests on given rows, for `sqlflow test`."""
+
 
 class Profile(ConfigModel):
     """A named environment."""
@@ -193,6 +197,9 @@ class Project(ConfigModel):
 
     profiles: dict[Name, Any] = Field(default_factory=dict)
     """Environments, by name."""
+
+    lint: dict[str, LintLevel] = Field(default_factory=dict)
+    """Levels of lint rules by their codes: `off`, `warn` or `error`."""
 
     default_profile: Name | None = None
     """Profile used when none is asked for."""

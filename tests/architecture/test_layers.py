@@ -63,6 +63,7 @@ HOMES = {
     "typer": ("cli/",),
     "rich": ("cli/",),
     "packaging": ("plan/requirements.py",),
+    "pytest": ("testing/",),
     "polars": ("result.py",),
     "pandas": ("result.py",),
 }

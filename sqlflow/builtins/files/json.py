@@ -87,6 +87,7 @@ class JsonConnector(LocalFileConnector):
             "union_by_name": options.union_by_name or None,
             "sample_size": options.sample_rows,
             "compression": None if options.compression == "auto" else options.compression,
+            "map_inference_threshold": -1,  # else an object of 200 keys or more becomes one column, a map
         }
         for file in files:
             if Path(file).stat().st_size == 0:
