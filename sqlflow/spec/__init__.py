@@ -7,6 +7,7 @@ from .diagnosis import Diagnosis, Filled, interpolate, substitute, validate
 from .document import Document
 from .editing import CannotEdit, Wish, as_block, edited
 from .interpolation import Expression, Lookup, Resolved, as_text, is_interpolated, unescape
+from .layout import CannotLayOut, Order, Rewrite, laid_out
 from .model import (
     NAME_PATTERN,
     CheckOptions,
@@ -28,6 +29,7 @@ from .wording import describe, text_hint
 __all__ = [
     "NAME_PATTERN",
     "CannotEdit",
+    "CannotLayOut",
     "CheckOptions",
     "Connection",
     "Defaults",
@@ -41,12 +43,14 @@ __all__ = [
     "Lookup",
     "Mapping",
     "Node",
+    "Order",
     "Path_",
     "Pipeline",
     "Profile",
     "Project",
     "Resolved",
     "Retry",
+    "Rewrite",
     "Scalar",
     "Sequence",
     "Source",
@@ -60,6 +64,7 @@ __all__ = [
     "find",
     "interpolate",
     "is_interpolated",
+    "laid_out",
     "parse_pipeline",
     "read_pipeline",
     "read_project",

@@ -31,7 +31,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "quarantine": ("warehouse",),
     "report": ("codes", "problem"),
     "lint": ("plan",),
-    "cli": ("memory", "quarantine", "schema", "codes", "report", "lint"),
+    "layout": ("spec", "registry", "sql"),
+    "cli": ("memory", "quarantine", "schema", "codes", "report", "lint", "layout"),
     "builtins": ("sdk",),
 }
 
