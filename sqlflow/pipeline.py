@@ -30,7 +30,7 @@ from sqlflow.spec import Pipeline as PipelineModel
 
 RESERVED = {
     "step type": frozenset(Envelope.model_fields),
-    "connector": frozenset({*Envelope.model_fields, "connection", "connector", "incremental"}),
+    "connector": frozenset({*Envelope.model_fields, "connection", "connector", "incremental", "circuit_breaker"}),
     "check": frozenset(CheckOptions.model_fields),
 }
 
@@ -73,9 +73,10 @@ class Pipeline:
         exclude: Sequence[str] = (),
         fail_fast: bool = False,
         offline: bool = False,
+        sources: bool = True,
         asked: Asked | None = None,
     ) -> Plan:
-        """Resolve the document to steps that can run.
+        """Resolve the document to steps that can run. `sources`: whether the files that are read have to be there.
 
         Raises:
             DocumentError: it cannot run; carries every problem.
@@ -93,6 +94,7 @@ class Pipeline:
             tuple(exclude),
             fail_fast,
             offline,
+            sources,
             asked or Asked(),
         )
         return self._plan(request)

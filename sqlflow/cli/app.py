@@ -15,6 +15,7 @@ VERBS = {
     "lint": "lint",
     "fmt": "fmt",
     "plan": "plan",
+    "test": "spectests",
     "vars": "vars",
     "query": "query",
     "explain": "explain",

@@ -9,7 +9,19 @@ from typing import Any
 from sqlflow.errors import SQLFlowError
 from sqlflow.registry import Catalog, Unknown
 from sqlflow.sdk import Role, roles
-from sqlflow.spec import CheckOptions, Envelope, Mapping, Node, Path_, Pipeline, Profile, Project, Scalar, find
+from sqlflow.spec import (
+    CheckOptions,
+    Envelope,
+    Mapping,
+    Node,
+    Path_,
+    Pipeline,
+    Profile,
+    Project,
+    Scalar,
+    SpecTest,
+    find,
+)
 
 STEP_FIRST = ("id", "type", "description", "tags", "for_each", "when", "depends_on", "retry", "timeout")
 _PROJECT = frozenset(Project.model_fields) - frozenset(Pipeline.model_fields)
@@ -52,6 +64,8 @@ class Orders:
             return _VARIABLE
         if head == "connections" and len(rest) == 1:
             return ("connector",)
+        if head == "tests" and len(rest) == 1:
+            return tuple(SpecTest.model_fields)
         if head == "profiles":
             return self._of_profile(rest)
         if head == "steps" and len(rest) == 1:

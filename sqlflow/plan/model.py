@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlflow.problem import Mark, Problem
 from sqlflow.sdk import Engine, Redactor, StepInput, StepPlan, StepType, StorageBackend, Window
-from sqlflow.spec import FailurePolicy, Retry, Source
+from sqlflow.spec import FailurePolicy, Resilience, Retry, Source
 
 from .variables import Value
 
@@ -106,6 +106,8 @@ class Plan:
     exclude: tuple[str, ...] = ()
     notes: tuple[Problem, ...] = field(default=())
     """Warnings, and what could not be checked here."""
+    resilience: Mapping[str, Resilience] = field(default_factory=dict)
+    """What core enforces around the calls of each named connection."""
 
     def step(self, step_id: str) -> PlannedStep:
         """Return a step by its id."""

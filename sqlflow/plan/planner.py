@@ -34,6 +34,7 @@ from .engines import engine_plan
 from .expansion import instances, is_plain_id, with_defaults
 from .graph import build, feeds, ordered
 from .model import Asked, Plan, PlannedStep
+from .resilience import outlasted
 from .rules import reserved_schemas, shared_outputs, shared_tables
 from .selection import selected
 from .sqlfields import parse_ahead
@@ -56,6 +57,8 @@ class Request:
     exclude: tuple[str, ...] = ()
     fail_fast: bool = False
     offline: bool = False
+    sources: bool = True
+    """Whether the files that are read have to be there."""
     asked: Asked = field(default_factory=Asked)
     recorded: MappingType[str, Any] = field(default_factory=dict)
     """Values of variables in the run that is resumed; those that are declared no more do not count."""
@@ -71,7 +74,7 @@ def make_plan(document: Document[Pipeline], workspace: Workspace, catalog: Catal
     """
     planner = _Planner(document, workspace, catalog, request)
     plan = planner.plan()
-    problems = planner.problems()
+    problems = [p for p in planner.problems() if request.sources or p.code != "SF501"]
     if plan is None or any(p.severity == "error" for p in problems):
         raise DocumentError(planner.redactor.problems(problems))
     return replace(plan, notes=tuple(planner.redactor.problems(problems)))
@@ -109,6 +112,8 @@ class _Planner:
         steps = [step if step.id in chosen else replace(step, skip="not selected") for step in steps]
         steps = with_windows(steps, self.request.asked, self.loose)
         self.loose += [*shared_tables(steps), *shared_outputs(steps), *reserved_schemas(steps)]
+        places = {name: (declared.node, declared.diagnosis) for name, declared in connections.declared.items()}
+        self.loose += outlasted(steps, connections.resilience, places)
         model = self.document.model
         if model is None or engine is None:
             return None
@@ -134,6 +139,7 @@ class _Planner:
             asked=self.request.asked,
             select=self.request.select,
             exclude=self.request.exclude,
+            resilience=connections.resilience,
         )
 
     def problems(self) -> list[Problem]:
@@ -183,6 +189,8 @@ class _Planner:
             request.started_at,
             profile.name,
             request.offline,
+            self.workspace.folder,
+            self.loose,
         )
         declarations = []
         project = self.workspace.document

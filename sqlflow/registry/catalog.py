@@ -161,7 +161,8 @@ class Catalog:
             return None
         loaded = replace(owned, item=item)
         others = self._kinds[kind][owned.name]
-        others[others.index(owned)] = loaded
+        if owned in others:  # another thread may have been first
+            others[others.index(owned)] = loaded
         return loaded
 
     def _one(self, kind: str, name: str) -> Any:

@@ -57,9 +57,11 @@ from .config import (
     values_at,
 )
 from .connector import (
+    RESILIENCE,
     ArrowStream,
     ConnectionReport,
     Connector,
+    Example,
     FileVersion,
     Mode,
     NoOptions,
@@ -68,6 +70,7 @@ from .connector import (
     Select,
     WriteRequest,
     WriteResult,
+    never,
 )
 from .context import StepContext, Window
 from .cursor import Bound, Cursor, CursorRange, Delta
@@ -101,13 +104,13 @@ from .events import (
     StepState,
     StepWarned,
 )
-from .hooks import GROUP, Hooks, Late, hookimpl
+from .hooks import GROUP, Hooks, Late, brought, hookimpl
 from .increment import increment
 from .intervals import Grid, Span, missing, naive, parse_moment
 from .lint import DocumentPath, Finding, LintLevel, LintPipeline, LintRule, LintStep, SqlSpot
 from .observer import Observer
 from .schema import VALUELESS, Change, ChangeKind, Column, Policy, TableSchema, compare, normal_type, widens
-from .secret import MASK, Redactor, SecretProvider
+from .secret import MASK, Redactor, SecretPlace, SecretProvider
 from .sqltext import (
     CATALOG,
     columns_list,
@@ -143,6 +146,7 @@ __all__ = [
     "INTERVAL",
     "KINDS",
     "MASK",
+    "RESILIENCE",
     "SCHEMA",
     "SQL_ROLES",
     "VALUELESS",
@@ -181,6 +185,7 @@ __all__ = [
     "Endpoint",
     "Engine",
     "Event",
+    "Example",
     "Expression",
     "FileVersion",
     "Finding",
@@ -220,6 +225,7 @@ __all__ = [
     "SchemaChanged",
     "ScriptWrite",
     "Secret",
+    "SecretPlace",
     "SecretProvider",
     "Select",
     "Session",
@@ -261,6 +267,7 @@ __all__ = [
     "WriteRequest",
     "WriteResult",
     "WritesTable",
+    "brought",
     "change_table",
     "columns_list",
     "compare",
@@ -278,6 +285,7 @@ __all__ = [
     "literal",
     "missing",
     "naive",
+    "never",
     "normal_type",
     "order_objections",
     "parse_baseline",

@@ -22,24 +22,44 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "project": ("spec", "registry"),
     "plan": ("project", "sql"),
     "holder": ("sdk",),
-    "run": ("plan", "version", "holder"),
+    "resilience": ("spec",),
+    "run": ("plan", "version", "holder", "resilience"),
     "result": ("run",),
     "pipeline": ("result",),
     "warehouse": ("pipeline",),
     "schema": ("plan",),
     "memory": ("warehouse",),
     "quarantine": ("warehouse",),
+    "spectest": ("pipeline",),
+    "scaffold": ("registry", "version"),
+    "testing": ("warehouse",),
+    "inspection": ("testing",),
     "report": ("codes", "problem"),
     "lint": ("plan",),
     "layout": ("spec", "registry", "sql"),
-    "cli": ("memory", "quarantine", "schema", "codes", "report", "lint", "layout"),
+    "cli": (
+        "memory",
+        "quarantine",
+        "spectest",
+        "schema",
+        "codes",
+        "scaffold",
+        "inspection",
+        "report",
+        "lint",
+        "layout",
+    ),
     "builtins": ("sdk",),
 }
 
 
+TEMPLATES = HOUSE / "scaffold" / "templates"
+"""Plugins to be: no part of the house, but guests."""
+
+
 def modules() -> Iterator[Path]:
     """Yield every module of the product."""
-    yield from sorted(HOUSE.rglob("*.py"))
+    yield from sorted(path for path in HOUSE.rglob("*.py") if not path.is_relative_to(TEMPLATES))
 
 
 def room_of(path: Path) -> str:

@@ -90,6 +90,8 @@ def fault(error: Exception) -> SQLFlowError:
             hint="its tables can be read as they are: write a transform that selects from them",
             code="SF716",
         )
+    if "database does not exist" in text:
+        return StepError(message, hint="check the path of the file", code="SF501", kind="not_found")
     if "Read-only file system" in text or "Permission denied" in text or "read-only mode" in text:
         return StepError(
             message, hint="check the permissions of the file and its folder", code="SF713", kind="permission"
@@ -106,6 +108,17 @@ def _inexact(why: str, what: str) -> StepError:
         f"declare it as {types} under columns, or round it in SQL; sample_rows: -1 lets types be guessed from all rows"
     )
     return StepError(f"{what} is not {other}", hint=hint, code="SF511")
+
+
+def unfit(error: StepError) -> StepError | None:
+    """Tell which value of which column did not fit a cast that SQLFlow has written, which nobody wants to read."""
+    found = _UNFIT.search(error.message) if FRACTION in error.message else None
+    if found is None:
+        return None
+    kind = _WIDTHS.get(found["kind"], found["kind"])
+    value = found["number"] or repr(found["text"])
+    hint = "declare a wider type under columns, or cast it in SQL"
+    return StepError(f"{value} in column {found['column']} does not fit its type, {kind}", hint=hint, code="SF710")
 
 
 def _named(error: Exception, message: str) -> StepError:
@@ -150,11 +163,6 @@ def _named(error: Exception, message: str) -> StepError:
             hint="the target keeps its old rows; mend the rows or the constraint",
             code="SF712",
         )
-    if found := _UNFIT.search(message):
-        kind = _WIDTHS.get(found["kind"], found["kind"])
-        value = found["number"] or repr(found["text"])
-        hint = "declare a wider type under columns, or cast it in the SQL"
-        return StepError(f"{value} in column {found['column']} does not fit its type, {kind}", hint=hint, code="SF710")
     if isinstance(error, duckdb.ConversionException):
         return StepError(message, hint="cast it in the SQL, or declare the type under columns", code="SF710")
     if isinstance(error, (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException)):
