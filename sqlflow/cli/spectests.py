@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import Output, OutputOption, ProfileOption
+from .options import Format, FormatOption, ProfileOption
 
 if TYPE_CHECKING:
     from sqlflow.spectest import Difference, Outcome
@@ -28,7 +28,7 @@ def run(
         typer.Option("--select", "-s", help="Only tests of these names; * stands for anything.", show_default=False),
     ] = None,
     profile: ProfileOption = None,
-    output: OutputOption = Output.text,
+    output: FormatOption = Format.text,
 ) -> int:  # fmt: skip
     """Run the tests that stand in documents, in memory, on the rows that they give."""
     from concurrent.futures import ThreadPoolExecutor
@@ -49,6 +49,13 @@ def run(
             found += [(path, test, mark) for test, mark in declared_tests(path)]
         except DocumentError as error:
             problems += error.problems
+    if problems and output is not Format.text:
+        from sqlflow.errors import exit_status
+
+        from .reporting import tell
+
+        tell("test", tuple(map(str, files)), tuple(problems), output)
+        return exit_status(problems)
     if problems:
         raise DocumentError(problems)
     chosen = [(path, test, mark) for path, test, mark in found if _wanted(test.name, select)]
@@ -59,8 +66,19 @@ def run(
     with ThreadPoolExecutor(min(4, cpu_count() or 1)) as pool:
         outcomes = list(pool.map(lambda one: run_test(one[0], one[1], one[2], catalog, profile), chosen))
     failed = sum(not outcome.passed for outcome in outcomes)
-    if output is Output.json:
+    if output is Format.json:
         show_json([_data(path, mark, outcome) for (path, _, mark), outcome in zip(chosen, outcomes, strict=True)])
+        return 1 if failed else 0
+    if output is not Format.text:
+        from sqlflow.report import TestCase, Tested
+
+        from .reporting import show_report
+
+        cases = [
+            TestCase(o.name, mark, o.duration_ms, None if o.passed else "\n".join(_told(o)))
+            for (_, _, mark), o in zip(chosen, outcomes, strict=True)
+        ]
+        show_report(Tested(tuple(cases)), output)
         return 1 if failed else 0
     for (path, _, mark), outcome in zip(chosen, outcomes, strict=True):
         print(f"{'ok  ' if outcome.passed else 'FAIL'}  {path}:{mark.line}  {outcome.name}")

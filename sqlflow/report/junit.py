@@ -14,7 +14,7 @@ from xml.etree import ElementTree as ET
 
 from sqlflow.problem import Mark, Problem
 
-from .model import Checked, Frame, Planned, Ran, Report
+from .model import Checked, Frame, Planned, Ran, Report, Tested
 from .wording import plural
 
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -41,6 +41,8 @@ def junit(report: Report, frame: Frame) -> str:
         name, cases, started = f"sqlflow {report.verb}", list(_documents(report)), None
     elif isinstance(report, Planned):
         name, cases, started = f"sqlflow plan: {report.data['pipeline']}", list(_planned(report)), None
+    elif isinstance(report, Tested):
+        name, cases, started = "sqlflow test", list(_tests(report)), None
     else:
         name, cases, started = report.record["pipeline"], list(_steps(report)), report.record["started_at"]
     counts = {
@@ -86,6 +88,15 @@ def _planned(report: Planned) -> Iterable[_Case]:
         case.said, notes = "\n".join([*step["effects"], *([notes] if notes else [])]), ""
         if step["reason"]:
             case.outcome, case.message = "skipped", step["reason"]
+        yield case
+
+
+def _tests(report: Tested) -> Iterable[_Case]:
+    for test in report.tests:
+        case = _Case(test.mark.file, test.name, test.took / 1000, test.mark)
+        if test.failure is not None:
+            case.outcome, case.kind = "failure", "SF761"
+            case.message, case.text = test.failure.split("\n", 1)[0], f"{test.mark}: {test.failure}"
         yield case
 
 

@@ -47,7 +47,30 @@ class Ran:
     """By the step's id and the check's name."""
 
 
-Report = Checked | Planned | Ran
+@dataclass(frozen=True)
+class Tested:
+    """What came of tests: their problems by name and place; `took` is in milliseconds."""
+
+    tests: tuple[TestCase, ...]
+
+
+@dataclass(frozen=True)
+class TestCase:
+    """A test: its name, its place, how long it took, and what went wrong; None: it passed."""
+
+    name: str
+    mark: Mark
+    took: float
+    failure: str | None = None
+
+    @property
+    def problem(self) -> Problem | None:
+        """What went wrong as a problem."""
+        told = f"test {self.name!r} failed: {self.failure}"
+        return None if self.failure is None else Problem("SF761", told, self.mark)
+
+
+Report = Checked | Planned | Ran | Tested
 
 
 @dataclass(frozen=True)
@@ -95,6 +118,8 @@ def problems_of(report: Report) -> tuple[Problem, ...]:
         return report.problems
     if isinstance(report, Planned):
         return report.notes
+    if isinstance(report, Tested):
+        return tuple(problem for test in report.tests if (problem := test.problem) is not None)
     return (*report.notes, *(found for step in report.record["steps"] for found in _of_step(step, report)))
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from .model import Checked, Planned, Report
+from .model import Checked, Planned, Report, Tested
 
 
 def verdict(report: Report) -> str:
@@ -19,6 +19,9 @@ def verdict(report: Report) -> str:
         if not counts["error"]:
             told.insert(0, "valid" if report.verb == "validate" else "no problems")
         return f"{report.verb}: {plural(len(report.files), 'document')}: {', '.join(told)}"
+    if isinstance(report, Tested):
+        failed = sum(test.failure is not None for test in report.tests)
+        return f"test: {plural(len(report.tests), 'test')}: " + (f"{failed} failed" if failed else "passed")
     if isinstance(report, Planned):
         profile = f", profile {report.data['profile']}" if report.data["profile"] else ""
         return f"{report.data['pipeline']}: {plural(len(report.data['steps']), 'step')}{profile}"
