@@ -122,7 +122,7 @@ def _diff(difference: Difference) -> Iterator[str]:
 def _counted(difference: Difference) -> str:
     from .render import plural
 
-    counts = ((difference.changed, "differ"), (difference.missing, "missing"), (difference.unexpected, "unexpected"))
+    counts = ((difference.changed, "changed"), (difference.missing, "missing"), (difference.unexpected, "unexpected"))
     return ", ".join(f"{plural(len(rows), 'row')} {word}" for rows, word in counts if rows)
 
 
