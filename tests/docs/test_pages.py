@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "docs" / "increments.md", ROOT / "docs" / "testing.md"]
-ELSEWHERE = {ROOT / "docs" / "plugins.md"}
+ELSEWHERE = {ROOT / "docs" / "ci.md", ROOT / "docs" / "plugins.md"}
 """Pages that a test of their own runs."""
 BLOCK = re.compile(
     r"(?:^\*\*(?P<file>[\w./-]+)\*\*\n\n)?^```(?P<kind>\w+)\n(?P<text>.*?)^```", re.MULTILINE | re.DOTALL
