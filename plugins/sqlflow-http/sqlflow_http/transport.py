@@ -132,6 +132,8 @@ class Transport:
             response = self._opener.open(request, timeout=self.silence)
             with response:
                 raw = response.read()  # raises IncompleteRead when the body is shorter than it says
+                if not raw and response.status != http.client.NO_CONTENT and not _sized(response.headers):
+                    raise Broken("hung up within the head of its answer")  # where the head ends, nobody can tell
                 return Reply(response.geturl(), response.status, response.headers, _plain(raw, response.headers, what))
         except urllib.error.HTTPError as error:
             raise self._failure(error, what) from None
@@ -199,6 +201,11 @@ def _plain(raw: bytes, headers: Message, what: str, *, whole: bool = True) -> by
     if whole and not unpacking.eof:
         raise Broken("sends a packed body that breaks off")
     return plain
+
+
+def _sized(headers: Message) -> bool:
+    """Tell whether an answer says how long it is."""
+    return "Content-Length" in headers or "Transfer-Encoding" in headers
 
 
 def retry_after(headers: Message) -> float | None:

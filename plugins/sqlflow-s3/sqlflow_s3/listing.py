@@ -86,6 +86,8 @@ def look(client: Any, config: S3Config, key: str) -> S3Object | None:
                 if code == "404":
                     return next((_object(o) for o in listed if o["Key"] == key), None)
             raise
+    if "ContentLength" not in head or "ETag" not in head:  # the connection ended within the head of the answer
+        raise TransientError(f"{url(config, key)}: the store hung up within its answer")
     return S3Object(key, int(head["ContentLength"]), str(head["ETag"]))
 
 
