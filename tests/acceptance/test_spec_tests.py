@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -234,3 +235,14 @@ def test_selecting_nothing_is_an_error(folder):
     assert "only paid orders count" in folder("test", "shop.yaml", "-s", "nothing", code=2)
     folder.write("empty.yaml", PIPELINE)
     assert "no tests" in folder("test", "empty.yaml")
+
+
+def test_every_format_tells_of_failed_tests(folder):
+    """CI servers get a case for each test, and annotations at the line of the test."""
+    folder.write("shop.yaml", PIPELINE + GOOD + BAD)
+    suite = ET.fromstring(folder("test", "shop.yaml", "-o", "junit", code=1).encode()).find("testsuite")  # noqa: S314 - our own
+    assert (suite.get("tests"), suite.get("failures")) == ("9", "4")
+    assert "::error file=shop.yaml,line=" in folder("test", "shop.yaml", "-o", "github", code=1)
+    assert "SF761" in folder("test", "shop.yaml", "-o", "markdown", code=1)
+    results = json.loads(folder("test", "shop.yaml", "-o", "sarif", code=1))["runs"][0]["results"]
+    assert len(results) == 4
