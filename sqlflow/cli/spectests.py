@@ -34,12 +34,14 @@ def run(
     from concurrent.futures import ThreadPoolExecutor
     from os import cpu_count
 
-    from sqlflow.errors import DocumentError
+    from sqlflow.errors import DocumentError, exit_status
     from sqlflow.pipeline import installed
     from sqlflow.problem import Problem
+    from sqlflow.report import Case, Tested
     from sqlflow.spectest import declared_tests, run_test
 
     from .render import plural, show_json
+    from .reporting import show_report, tell
     from .validate import collect
 
     files, problems = collect(specs or [])
@@ -50,10 +52,6 @@ def run(
         except DocumentError as error:
             problems += error.problems
     if problems and output is not Format.text:
-        from sqlflow.errors import exit_status
-
-        from .reporting import tell
-
         tell("test", tuple(map(str, files)), tuple(problems), output)
         return exit_status(problems)
     if problems:
@@ -70,14 +68,8 @@ def run(
         show_json([_data(path, mark, outcome) for (path, _, mark), outcome in zip(chosen, outcomes, strict=True)])
         return 1 if failed else 0
     if output is not Format.text:
-        from sqlflow.report import TestCase, Tested
-
-        from .reporting import show_report
-
-        cases = [
-            TestCase(o.name, mark, o.duration_ms, None if o.passed else "\n".join(_told(o)))
-            for (_, _, mark), o in zip(chosen, outcomes, strict=True)
-        ]
+        told = ["\n".join(_told(outcome)) for outcome in outcomes]
+        cases = [Case(o.name, one[2], text, o.duration_ms) for o, one, text in zip(outcomes, chosen, told, strict=True)]
         show_report(Tested(tuple(cases)), output)
         return 1 if failed else 0
     for (path, _, mark), outcome in zip(chosen, outcomes, strict=True):

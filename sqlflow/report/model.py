@@ -48,26 +48,20 @@ class Ran:
 
 
 @dataclass(frozen=True)
-class Tested:
-    """What came of tests: their problems by name and place; `took` is in milliseconds."""
-
-    tests: tuple[TestCase, ...]
-
-
-@dataclass(frozen=True)
-class TestCase:
-    """A test: its name, its place, how long it took, and what went wrong; None: it passed."""
+class Case:
+    """What came of one test of a document; `text` says how it failed, empty when it passed."""
 
     name: str
     mark: Mark
-    took: float
-    failure: str | None = None
+    text: str
+    milliseconds: float
 
-    @property
-    def problem(self) -> Problem | None:
-        """What went wrong as a problem."""
-        told = f"test {self.name!r} failed: {self.failure}"
-        return None if self.failure is None else Problem("SF761", told, self.mark)
+
+@dataclass(frozen=True)
+class Tested:
+    """What came of the tests that stand in documents."""
+
+    cases: tuple[Case, ...]
 
 
 Report = Checked | Planned | Ran | Tested
@@ -119,7 +113,8 @@ def problems_of(report: Report) -> tuple[Problem, ...]:
     if isinstance(report, Planned):
         return report.notes
     if isinstance(report, Tested):
-        return tuple(problem for test in report.tests if (problem := test.problem) is not None)
+        failed = [case for case in report.cases if case.text]
+        return tuple(Problem("SF761", f"test {c.name!r} failed:\n{c.text}", c.mark) for c in failed)
     return (*report.notes, *(found for step in report.record["steps"] for found in _of_step(step, report)))
 
 
