@@ -11,14 +11,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
 from typing import Any
 
+from sqlflow.compile import Bench, Compiled, compile_plan
 from sqlflow.errors import DocumentError
-from sqlflow.plan import Asked, Plan, Request, make_plan, parse_ahead
+from sqlflow.plan import Asked, Plan, Request, draft_plan, make_plan, parse_ahead
 from sqlflow.problem import Problem
 from sqlflow.project import Workspace, display, open_workspace
 from sqlflow.registry import Catalog, discover
@@ -81,21 +83,7 @@ class Pipeline:
             DocumentError: it cannot run; carries every problem.
 
         """
-        now = datetime.now(UTC)
-        given = {name: _text(value) for name, value in (vars or {}).items()}
-        request = Request(
-            new_run_id(now),
-            now,
-            profile,
-            given,
-            os.environ,
-            tuple(select),
-            tuple(exclude),
-            fail_fast,
-            offline,
-            asked or Asked(),
-        )
-        return self._plan(request)
+        return self._plan(_request(profile, vars, select, exclude, fail_fast, offline, asked))
 
     def plan_again(self, run_id: str | None = None) -> tuple[Plan, Interrupted]:
         """Plan what is left of a run: the one named, or the last one of this pipeline.
@@ -137,10 +125,28 @@ class Pipeline:
 
     def validate(self, *, profile: str | None = None, vars: Mapping[str, Any] | None = None) -> tuple[Problem, ...]:  # noqa: A002
         """Return every problem of the document; nothing is run, and no network or credential is touched."""
+        return self.compile(profile=profile, vars=vars).problems
+
+    def compile(
+        self,
+        *,
+        profile: str | None = None,
+        vars: Mapping[str, Any] | None = None,  # noqa: A002
+        bench: Bench | None = None,
+    ) -> Compiled:
+        """Return every problem of the document, and the columns of its tables as far as they are known here."""
         try:
-            return self.plan(profile=profile, vars=vars, offline=True).notes
+            document = self._document()
         except DocumentError as error:
-            return error.problems
+            return Compiled(error.problems, {})
+        workspace = self.workspace or open_workspace(self.path)
+        plan, problems = draft_plan(document, workspace, self.catalog, _request(profile, vars, offline=True))
+        if plan is None:
+            return Compiled(tuple(problems), {})
+        compiled = compile_plan(plan, self.catalog, bench)
+        found = {*problems, *compiled.problems}
+        ordered = sorted(found, key=lambda p: (p.mark is None, p.mark or 0, p.code, p.message))
+        return replace(compiled, problems=tuple(ordered))
 
     def run(
         self,
@@ -184,14 +190,15 @@ def validate_all(
 ) -> Iterator[Problem]:
     """Yield every problem of many documents. Their SQL is parsed together, and a folder's project is read once."""
     projects: dict[Path, Workspace] = {}
-    for start in range(0, len(paths), TOGETHER):
-        read = [(path, read_pipeline(path, display(path))) for path in paths[start : start + TOGETHER]]
-        parse_ahead(document for _, document in read if isinstance(document, Document))
-        for path, document in read:
-            if path.parent not in projects:
-                projects[path.parent] = open_workspace(path)
-            pipeline = Pipeline(path, catalog, projects[path.parent].afresh(), document)
-            yield from pipeline.validate(profile=profile, vars=vars)
+    with closing(Bench()) as bench:
+        for start in range(0, len(paths), TOGETHER):
+            read = [(path, read_pipeline(path, display(path))) for path in paths[start : start + TOGETHER]]
+            parse_ahead(document for _, document in read if isinstance(document, Document))
+            for path, document in read:
+                if path.parent not in projects:
+                    projects[path.parent] = open_workspace(path)
+                pipeline = Pipeline(path, catalog, projects[path.parent].afresh(), document)
+                yield from pipeline.compile(profile=profile, vars=vars, bench=bench).problems
 
 
 def run_plan(
@@ -207,6 +214,31 @@ def run_plan(
     named = [(type(observer).__name__, observer) for observer in observers]
     finished = execute(plan, catalog, named, stop, keep_open=keep_open, interrupted=interrupted)
     return RunResult(plan, finished.record, finished.notices, finished.session)
+
+
+def _request(
+    profile: str | None,
+    given: Mapping[str, Any] | None,
+    select: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    fail_fast: bool = False,
+    offline: bool = False,
+    asked: Asked | None = None,
+) -> Request:
+    now = datetime.now(UTC)
+    values = {name: _text(value) for name, value in (given or {}).items()}
+    return Request(
+        new_run_id(now),
+        now,
+        profile,
+        values,
+        os.environ,
+        tuple(select),
+        tuple(exclude),
+        fail_fast,
+        offline,
+        asked or Asked(),
+    )
 
 
 def _is_transient(plan: Plan) -> bool:

@@ -8,21 +8,26 @@ from .endpoints import Connections, declared_connections
 from .engines import engine_plan
 from .graph import table_key
 from .model import Asked, Condition, EnginePlan, Plan, PlannedStep
-from .planner import Request, make_plan
-from .sqlfields import parse_ahead
+from .places import CheckPlace, Places
+from .planner import Request, draft_plan, make_plan
+from .sqlfields import SqlField, parse_ahead
 from .variables import Scope, Value
 
 __all__ = [
     "Asked",
+    "CheckPlace",
     "Condition",
     "Connections",
     "EnginePlan",
+    "Places",
     "Plan",
     "PlannedStep",
     "Request",
     "Scope",
+    "SqlField",
     "Value",
     "declared_connections",
+    "draft_plan",
     "effects",
     "engine_plan",
     "make_plan",

@@ -14,6 +14,7 @@ from sqlflow.spec import CheckOptions, Mapping, Node, Scalar, Sequence, find, to
 
 from .endpoints import only
 from .guests import looked_up
+from .places import CheckPlace
 from .sqlfields import Binder, SqlField
 
 COMMON = frozenset(CheckOptions.model_fields)
@@ -25,6 +26,7 @@ class BoundCheck:
 
     check: Check
     reads: frozenset[str]
+    place: CheckPlace
 
 
 def bind_checks(
@@ -67,8 +69,10 @@ def _bind(
     reads, pieces = _parts(kind, config, body)
     pieces.append((Role.EXPRESSION, options.where, find(node, ("where",))[0]))
     parameters: dict[str, Any] = {}
+    fields: list[tuple[Role, SqlField]] = []
     for role, text, place in pieces:
         piece = SqlField(text or "", place if isinstance(place, Scalar) else None, diagnosis)
+        fields += [(role, piece)] if text is not None else []
         for statement in binder.bind(role, piece) if text is not None else ():
             reads |= statement.reads
             parameters |= statement.parameters
@@ -80,7 +84,7 @@ def _bind(
     check = Check(
         name, kind, config, scope, options.severity, options.where, options.max_failures, options.quarantine, parameters
     )
-    return BoundCheck(check, frozenset(reads))
+    return BoundCheck(check, frozenset(reads), CheckPlace(node, diagnosis.source, tuple(fields)))
 
 
 def _kind(node: Node, what: str, catalog: Catalog, binder: Binder) -> CheckKind | None:

@@ -12,6 +12,7 @@ from sqlflow.problem import Mark, Problem
 from sqlflow.sdk import Engine, Redactor, StepInput, StepPlan, StepType, StorageBackend, Window
 from sqlflow.spec import FailurePolicy, Retry, Source
 
+from .places import Places
 from .variables import Value
 
 
@@ -60,6 +61,8 @@ class PlannedStep:
     window: Window = field(default_factory=Window)
     skip: str | None = None
     """Why the step does not run, when that is known beforehand."""
+    places: Places = field(default_factory=Places, repr=False, compare=False)
+    """Where its parts stand in the document."""
 
     @property
     def reads(self) -> frozenset[str]:
@@ -104,6 +107,8 @@ class Plan:
     exclude: tuple[str, ...] = ()
     notes: tuple[Problem, ...] = field(default=())
     """Warnings, and what could not be checked here."""
+    partial: bool = False
+    """Whether steps are missing that could not be planned."""
 
     def step(self, step_id: str) -> PlannedStep:
         """Return a step by its id."""

@@ -65,6 +65,8 @@ class Binder:
     hidden: list[tuple[str, Any]] = field(default_factory=list)
     deferred: frozenset[str] = frozenset()
     """Parameters that the step gives values itself when it runs."""
+    when: SqlField | None = None
+    """The condition of the step, once it is bound."""
 
     def bind(self, role: Role, piece: SqlField) -> tuple[BoundStatement, ...]:
         """Parse and bind; returns nothing when it does not parse, or holds a value that is not known here."""
@@ -80,13 +82,13 @@ class Binder:
             self._syntax(error, piece)
             return ()
 
-    def bound(self, sql: str, references: References, piece: SqlField, *, base: int = 0) -> BoundStatement:
+    def bound(self, sql: str, references: References, piece: SqlField, *, base: int | None = None) -> BoundStatement:
         """Give the parameters of one statement their values."""
         self.functions |= references.functions
         self.hidden += [(h.name, piece.mark(h.offset)) for h in references.hidden]
         parameters = self.parameters(references.parameters, piece)
         literal = None
-        if base == 0 and all(p.name in parameters for p in references.parameters):
+        if base is None and all(p.name in parameters for p in references.parameters):
             literal = with_literals(piece.text, references.parameters, parameters)
         return BoundStatement(
             sql,
@@ -97,6 +99,7 @@ class Binder:
             references.volatile,
             references.digest,
             literal and strip(literal),
+            len(piece.text) - len(piece.text.lstrip()) if base is None else base,
         )
 
     def parameters(self, references: Iterable[Reference], piece: SqlField) -> dict[str, Any]:
@@ -138,7 +141,7 @@ class Binder:
                     "use a transform with materialize: view, which writes the values in",
                 )
                 continue
-            yield self.bound(statement.sql, statement.references, piece, base=statement.offset or 1)
+            yield self.bound(statement.sql, statement.references, piece, base=statement.offset)
 
     def _syntax(self, error: SqlSyntaxError, piece: SqlField) -> None:
         node, source = piece.node, self.diagnosis.source

@@ -5,6 +5,7 @@ opens a database.
 """
 
 from sqlflow.errors import (
+    CannotBind,
     CheckFailed,
     Imprecise,
     PluginError,
@@ -29,6 +30,20 @@ from .check import (
     RowTest,
     TableTest,
     refuse_failed,
+)
+from .commit import (
+    Batch,
+    Commit,
+    Deletion,
+    Interval,
+    Published,
+    ScriptWrite,
+    SetAside,
+    Staged,
+    TableWrite,
+    Token,
+    Versioning,
+    ViewWrite,
 )
 from .config import (
     DURATION_PATTERN,
@@ -71,24 +86,7 @@ from .connector import (
 )
 from .context import StepContext, Window
 from .cursor import Bound, Cursor, CursorRange, Delta
-from .engine import (
-    Batch,
-    Commit,
-    Deletion,
-    Engine,
-    Interval,
-    Opening,
-    Published,
-    ScriptWrite,
-    Session,
-    SetAside,
-    Staged,
-    TableInfo,
-    TableWrite,
-    Token,
-    Versioning,
-    ViewWrite,
-)
+from .engine import Engine, Opening, Session, TableInfo
 from .events import (
     Event,
     RowCounts,
@@ -153,6 +151,7 @@ __all__ = [
     "Bound",
     "BoundEndpoint",
     "BoundStatement",
+    "CannotBind",
     "Change",
     "ChangeKind",
     "Check",
