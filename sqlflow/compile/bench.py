@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlflow.plan import EnginePlan, table_key
+from sqlflow.project import open_workspace
 from sqlflow.sdk import Opening, Select, Session, StorageLocation, TableSchema, Udf
 
 MOST = 256
@@ -46,6 +47,7 @@ class Bench:
 
     _blank: dict[Any, Blank] = field(default_factory=dict)
     _eyes: dict[Any, Session] = field(default_factory=dict)
+    _texts: dict[Path, str] = field(default_factory=dict)
 
     def blank(self, engine: EnginePlan, functions: tuple[Udf, ...] = ()) -> Blank:
         """Return a session for one plan; nothing that another plan left there can be seen by it."""
@@ -68,6 +70,16 @@ class Bench:
             self._eyes[name] = _opened(engine, sealed=False)
         with contextlib.closing(self._eyes[name].fork()) as session:
             return session.columns(source)
+
+    def neighbours(self, folder: Path) -> list[Path]:
+        """Return the documents of the project that a plan belongs to."""
+        return open_workspace(folder).specs()
+
+    def text(self, path: Path) -> str:
+        """Return the text of a document, read once."""
+        if path not in self._texts:
+            self._texts[path] = path.read_text(encoding="utf-8", errors="ignore")
+        return self._texts[path]
 
     def close(self) -> None:
         """Let go of everything."""

@@ -29,6 +29,8 @@ class Table:
     name: str
     schema: TableSchema | None
     gap: Gap | None = None
+    gone: bool = False
+    """Whether a statement has dropped it."""
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,10 @@ from collections.abc import Iterable
 from sqlflow.problem import Mark, Problem, closest, did_you_mean
 from sqlflow.sdk import CannotBind
 
+from .model import Gap
+
+SHOWN = 5
+"""Steps that are told by name."""
 _CODES = {"table": "SF420", "column": "SF421", "function": "SF422", "sql": "SF423"}
 
 
@@ -26,6 +30,15 @@ def complaint(
         hint = f"did you mean {meant!r}?" if meant else "functions come from plugins and the project's udfs/"
         return Problem("SF422", f"{where}: function {name!r} does not exist", mark, hint)
     return Problem(_CODES.get(error.what, "SF423"), f"{where}: {_told(error.message)}", mark, _remedy(error))
+
+
+def unchecked(gap: Gap) -> Problem:
+    """Tell what cannot be known here, and which steps were left alone for it."""
+    steps = [repr(name) for name in gap.needed]
+    shown = ", ".join(steps[:SHOWN]) + (f" and {len(steps) - SHOWN} more" if len(steps) > SHOWN else "")
+    what = "step" if len(steps) == 1 else "steps"
+    verb = "is" if len(steps) == 1 else "are"
+    return Problem("SF426", f"{gap.what}: {what} {shown} {verb} not checked", gap.mark, gap.hint, "unchecked")
 
 
 def _table_hint(name: str, tables: Iterable[str]) -> str:

@@ -6,7 +6,7 @@ Must not know how steps are executed or how anything is shown.
 from .effects import effects
 from .endpoints import Connections, declared_connections
 from .engines import engine_plan
-from .graph import table_key
+from .graph import feeds, table_key
 from .model import Asked, Condition, EnginePlan, Plan, PlannedStep
 from .places import CheckPlace, Places
 from .planner import Request, draft_plan, make_plan
@@ -30,6 +30,7 @@ __all__ = [
     "draft_plan",
     "effects",
     "engine_plan",
+    "feeds",
     "make_plan",
     "parse_ahead",
     "table_key",

@@ -84,7 +84,7 @@ def _bind(
     check = Check(
         name, kind, config, scope, options.severity, options.where, options.max_failures, options.quarantine, parameters
     )
-    return BoundCheck(check, frozenset(reads), CheckPlace(node, diagnosis.source, tuple(fields)))
+    return BoundCheck(check, frozenset(reads), CheckPlace(node, diagnosis.source, tuple(fields), frozenset(reads)))
 
 
 def _kind(node: Node, what: str, catalog: Catalog, binder: Binder) -> CheckKind | None:

@@ -22,6 +22,8 @@ class CheckPlace:
     node: Node
     source: Source
     pieces: tuple[tuple[Role, SqlField], ...] = ()
+    reads: frozenset[str] = frozenset()
+    """The tables that its SQL and its options name."""
 
     def named(self, name: str) -> Mark:
         """Return the place where the check names something, else that of the check."""

@@ -8,6 +8,7 @@ from sqlflow.errors import (
     CannotBind,
     CheckFailed,
     Imprecise,
+    Misfit,
     PluginError,
     RunInterrupted,
     SchemaChanged,
@@ -85,7 +86,7 @@ from .connector import (
     WriteResult,
 )
 from .context import StepContext, Window
-from .cursor import Bound, Cursor, CursorRange, Delta
+from .cursor import Bound, Cursor, CursorRange, Delta, lagged
 from .engine import Engine, Opening, Session, TableInfo
 from .events import (
     Event,
@@ -128,7 +129,7 @@ from .step import (
 )
 from .storage import StorageBackend, StorageLocation
 from .tablestep import TableStep, summed
-from .udf import Udf, udf
+from .udf import UDF_TYPES, Udf, udf
 from .writeconfig import Batches, Deletes, WriteConfig, order_objections, write_objections
 from .writing import Landing, quarantine_table, quote_target
 
@@ -142,6 +143,7 @@ __all__ = [
     "MASK",
     "SCHEMA",
     "SQL_ROLES",
+    "UDF_TYPES",
     "VALUELESS",
     "WATERMARK",
     "ArrowStream",
@@ -187,6 +189,7 @@ __all__ = [
     "Landing",
     "Late",
     "Memory",
+    "Misfit",
     "Mode",
     "NoOptions",
     "Objection",
@@ -266,6 +269,7 @@ __all__ = [
     "join_name",
     "judge",
     "key_match",
+    "lagged",
     "literal",
     "missing",
     "naive",

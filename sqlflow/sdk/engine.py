@@ -64,8 +64,10 @@ class Session(Protocol):
     def declare(self, table: str, schema: TableSchema | None) -> None:
         """Make an empty table of these columns, in the place of what is there; None: take it away."""
 
-    def bind(self, sql: str, parameters: Mapping[str, Any] | None = None) -> TableSchema:
+    def bind(self, sql: str, parameters: Mapping[str, Any] | None = None, *, constants: bool = False) -> TableSchema:
         """Hold a statement against the tables that are there, without running it; returns the columns of a query.
+
+        `constants`: those that cannot be cast to the type that is asked of them are found, too; it takes longer.
 
         Raises:
             CannotBind: it does not fit them; says at which character.

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from sqlflow.sdk import CannotBind, Column, TableSchema, quote, split_name
+from sqlflow.sdk import CannotBind, Column, Misfit, TableSchema, quote, split_name
 
 from .connection import Connection
 from .faults import translated
@@ -19,20 +19,25 @@ from .warehouse import quoted
 
 _COMMENTS = r"\s*(?:--[^\n]*\n\s*|/\*.*?\*/\s*)*"
 _QUERY = re.compile(rf"{_COMMENTS}[(\s]*(select|with|from|values|table|pivot|unpivot)\b", re.IGNORECASE | re.DOTALL)
+_SILENT = re.compile(rf"{_COMMENTS}(truncate|comment|analyze)\b", re.IGNORECASE | re.DOTALL)
 _EXTENSION = re.compile(r"exists in the (\S+) extension")
 _PIVOT = re.compile(r"\bpivot\b", re.IGNORECASE)
+_UNSET = re.compile(r"Values were not provided|could not determine data type|parameter types", re.IGNORECASE)
 _CANDIDATES = re.compile(r"\n+(?:Candidate (?:bindings|tables):|Did you mean)[ :]*(.+)", re.DOTALL)
-_MISSING = re.compile(r'Table with name "?(.+?)"? does not exist|schema "(.+?)" does not exist')
+_MISSING = re.compile(r'Table with name "?(.+?)"? does not exist')
 _COLUMN = re.compile(r'have a column (?:named|with name) "(.+?)"|update column (.+?) not found|Column "(.+?)" in ')
+_CONSTANT = re.compile(r"(?<!TRY_)CAST\('((?:[^']|'')*)' AS ([^)]+?(?:\([\d,]+\))?)\)")
 
 
 def declare(db: Connection, table: str, schema: TableSchema | None) -> None:
     """Put an empty table in the place of what is there, or take that away."""
     name = quoted(table)
     if schema is None:
+        import duckdb
+
         for kind in ("TABLE", "VIEW"):
-            with contextlib.suppress(Exception):  # one of another kind, or none
-                db.execute(f"DROP {kind} IF EXISTS {name}")
+            with contextlib.suppress(duckdb.Error):  # what is there is of the other kind
+                db.raw.execute(f"DROP {kind} IF EXISTS {name}")
         return
     columns = ", ".join(f"{quote(c.name)} {c.type}" for c in schema)
     with translated():
@@ -42,21 +47,61 @@ def declare(db: Connection, table: str, schema: TableSchema | None) -> None:
         db.raw.execute(f"CREATE OR REPLACE TABLE {name} ({columns})")
 
 
-def bind(db: Connection, sql: str, parameters: Mapping[str, Any]) -> TableSchema:
-    """Bind one statement; a query is told by its columns."""
+def bind(db: Connection, sql: str, parameters: Mapping[str, Any], *, constants: bool) -> TableSchema:
+    """Bind one statement; a query is told by its columns. `constants`: their casts are tried out, too."""
     import duckdb
 
-    asks = _QUERY.match(sql) is not None
+    asks = _QUERY.match(sql) is not None and not _writes(sql)
+    if _SILENT.match(sql):
+        return TableSchema(())
     if asks and _PIVOT.search(sql) and str(duckdb.extract_statements(sql)[0].type).endswith("MULTI"):
-        raise CannotBind("the columns of a PIVOT without IN are those of its rows", "unknown")
+        raise CannotBind("the columns of a PIVOT without IN are those that its rows give", "unknown")
+    schema = TableSchema(())
     try:
         if asks:
             found = db.raw.sql(sql, params=dict(parameters))
-            return TableSchema(tuple(Column(n, str(t)) for n, t in zip(found.columns, found.types, strict=True)))
-        db.raw.execute(f"EXPLAIN {sql}", dict(parameters))
+            schema = TableSchema(tuple(Column(n, str(t)) for n, t in zip(found.columns, found.types, strict=True)))
+        else:
+            db.raw.execute(f"EXPLAIN {sql}", dict(parameters))
     except duckdb.Error as error:
         raise _misfit(db, "DESCRIBE " if asks else "EXPLAIN ", sql, parameters, error) from None
-    return TableSchema(())
+    if constants:
+        _try_constants(db, sql, parameters)
+    return schema
+
+
+def _writes(sql: str) -> bool:
+    """Tell whether what begins with WITH is no query."""
+    import duckdb
+
+    return re.match(rf"{_COMMENTS}with\b", sql, re.IGNORECASE | re.DOTALL) is not None and not str(
+        duckdb.extract_statements(sql)[0].type
+    ).endswith(("SELECT", "MULTI"))
+
+
+def _try_constants(db: Connection, sql: str, parameters: Mapping[str, Any]) -> None:
+    """Refuse a constant that cannot be cast: the optimizer leaves such a cast standing, and a row would meet it."""
+    import duckdb
+
+    try:
+        plan = "".join(
+            str(row[1]) for row in db.raw.execute(f"EXPLAIN (FORMAT json) {sql}", dict(parameters)).fetchall()
+        )
+        texts = json.loads(plan)
+    except (duckdb.Error, ValueError):
+        return
+    for found in _CONSTANT.finditer(json.dumps(texts, ensure_ascii=False)):
+        value, kind = found[1].replace("''", "'"), found[2]
+        try:
+            fits = db.raw.execute(f"SELECT TRY_CAST($value AS {kind}) IS NOT NULL", {"value": value}).fetchall()[0][0]
+        except duckdb.Error:
+            continue
+        if not fits:
+            at = sql.find(f"'{found[1]}'")
+            if at < 0:
+                named = next((n for n, v in parameters.items() if v == value), None)
+                at = sql.find(f"${named}") if named else -1
+            raise CannotBind(f"{value!r} is no {kind}", "sql", offset=max(at, 0))
 
 
 def _misfit(db: Connection, head: str, sql: str, parameters: Mapping[str, Any], error: Exception) -> CannotBind:
@@ -74,25 +119,34 @@ def _misfit(db: Connection, head: str, sql: str, parameters: Mapping[str, Any], 
     finally:
         db.raw.execute("SET errors_as_json = false")
     message = str(told.get("exception_message") or str(error).split("Error: ", 1)[-1])
-    place = str(told.get("location", "")).strip("[]").split(",")[0] or told.get("position")
-    offset = None
-    if place is not None and str(place).isdigit():
-        offset = len(sql.encode()[: max(int(place) - len(head), 0)].decode(errors="ignore"))
     first = message.split("\n", 1)[0].rstrip("!")
-    found = _CANDIDATES.search(message)
-    candidates = [name.strip(' "') for name in found[1].split(",")] if found else []
-    name = str(told.get("name", ""))
-    if isinstance(error, duckdb.PermissionException):
-        return CannotBind("it reads a file or a system by itself", "unknown", offset=offset)
-    if extension := _EXTENSION.search(message):
-        return CannotBind(f"it needs the extension {extension[1]}", "unknown", offset=offset)
-    kind = str(told.get("type", ""))
-    if kind in ("Table", "View") or (missing := _MISSING.match(message)):
-        return CannotBind(first, "table", offset=offset, name=name or (missing and missing[1]) or "")
-    if kind.endswith("Function"):
-        return CannotBind(first, "function", offset=offset, name=name, candidates=candidates)
+    kind, subtype = str(told.get("type", "")), told.get("error_subtype")
     column = _COLUMN.search(message)
-    if column or told.get("error_subtype") == "COLUMN_NOT_FOUND":
-        name = name or next((part for part in (column.groups() if column else ()) if part), "")
-        return CannotBind(first, "column", offset=offset, name=name, candidates=candidates)
-    return CannotBind(first, "sql", offset=offset, candidates=candidates)
+    missing = _MISSING.match(message)
+    what: Misfit = "sql"
+    if isinstance(error, (duckdb.PermissionException, duckdb.IOException)):
+        first, what = "it reads a file or another system by itself", "unknown"
+    elif _UNSET.search(message):
+        what = "unknown"
+    elif extension := _EXTENSION.search(message):
+        first, what = f"it needs the extension {extension[1]}", "unknown"
+    elif kind in ("Table", "View") or missing:
+        what = "table"
+    elif kind.endswith("Function"):
+        what = "function"
+    elif column or subtype == "COLUMN_NOT_FOUND":
+        what = "column"
+    groups = column.groups() if column else (missing[1],) if missing else ()
+    name = str(told.get("name") or next((part for part in groups if part), ""))
+    found = _CANDIDATES.search(message)
+    candidates = [part.strip(' "') for part in found[1].split(",")] if found else []
+    return CannotBind(first, what, offset=_offset(told, head, sql, name), name=name, candidates=candidates)
+
+
+def _offset(told: Mapping[str, Any], head: str, sql: str, name: str) -> int | None:
+    """Return the character of an error; where none is told, that of the name that it is about."""
+    place = str(told.get("location", "")).strip("[]").split(",")[0] or str(told.get("position", ""))
+    if place.isdigit():
+        return len(sql.encode()[: max(int(place) - len(head), 0)].decode(errors="ignore"))
+    found = re.search(rf"(?<!\w){re.escape(name)}(?!\w)", sql, re.IGNORECASE) if name else None
+    return found.start() if found else None

@@ -100,9 +100,9 @@ class DuckDbSession:
         """Make an empty table of these columns, or take a table away."""
         blank.declare(self.db, table, schema)
 
-    def bind(self, sql: str, parameters: Mapping[str, Any] | None = None) -> TableSchema:
+    def bind(self, sql: str, parameters: Mapping[str, Any] | None = None, *, constants: bool = False) -> TableSchema:
         """Hold a statement against the tables that are there."""
-        return blank.bind(self.db, sql, dict(parameters or {}))
+        return blank.bind(self.db, sql, dict(parameters or {}), constants=constants)
 
     def _set_up(self, source: Select | ArrowStream) -> None:
         if isinstance(source, Select):

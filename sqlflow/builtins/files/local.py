@@ -57,6 +57,7 @@ class LocalFileConnector(Connector[FileConfig]):
             yield Objection("path", f"{what} {options.path}", f"looked in {_shown(root)}; check the path", "SF501")
 
     lists_files = True
+    local = True
 
     def versions(self, config: FileConfig, options: Any, folder: Path) -> list[FileVersion]:
         """List the files with size and time of modification (nanoseconds), in the order in which they are read."""
