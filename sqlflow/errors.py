@@ -114,7 +114,7 @@ class Imprecise(StepError):
     """Numbers came that the fast way of reading cannot hold exactly; the batch is read again the careful way."""
 
 
-Misfit = Literal["table", "column", "function", "sql", "unknown"]
+Misfit = Literal["table", "column", "function", "sql", "syntax", "unknown"]
 """What does not fit: a name that is not there, the SQL around it; or nothing can be said without running it."""
 
 

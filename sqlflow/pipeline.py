@@ -144,7 +144,10 @@ class Pipeline:
         if plan is None:
             return Compiled(tuple(problems), {})
         compiled = compile_plan(plan, self.catalog, bench)
-        found = {*problems, *compiled.problems}
+        wrong = any(problem.severity == "error" for problem in problems)
+        places = {problem.mark for problem in problems}  # one fault is told once
+        more = [p for p in compiled.problems if p.mark not in places and not (wrong and p.severity == "unchecked")]
+        found = {*problems, *more}
         ordered = sorted(found, key=lambda p: (p.mark is None, p.mark or 0, p.code, p.message))
         return replace(compiled, problems=tuple(ordered))
 

@@ -29,6 +29,7 @@ _SAMPLES: Mapping[str, Any] = {
 _NAMED = re.compile(r"\$([A-Za-z_]\w*)")
 #: Schemas and tables that an engine has by itself.
 _OWN = re.compile(r"(information_schema|pg_catalog|_sqlflow)\.|(duckdb|sqlite|pragma|pg)_", re.IGNORECASE)
+_HIDING = re.compile(r"\bquery(_table)?\s*\(", re.IGNORECASE)
 _EXPLICIT = re.compile(r"'\s*::|cast\s*\(\s*(?:'|\$)|\b(?:date|time|timestamp|timestamptz|interval)\s*'", re.IGNORECASE)
 _COMPARED = re.compile(
     r"(?:(?P<left>[\w\"]+)\s*(?:=|<>|!=|<=|>=|<|>|in\s*\(|between)\s*(?:'|\$))"
@@ -153,11 +154,16 @@ class Ground:
                     step.declared
                 ] = None
                 return None
+        hiding = _HIDING.search(sql) is not None
+        if hiding:
+            reads |= {table.name for table in self.tables.values() if table.schema is not None}
         if not self.ready(step, reads):
             return None
         try:
             return self.blank.session.bind(sql, self.filled(sql, parameters), constants=self._doubtful(sql, reads))
         except CannotBind as error:
+            if hiding and error.what == "table":
+                return None
             at = named if named is not None and error.name else None
             mark = at(error.name) if at is not None else place(error.offset or 0)
             self._refused(step, error, reads, mark, rows.names if rows is not None else ())
@@ -190,10 +196,11 @@ class Ground:
         self, step: PlannedStep, error: CannotBind, reads: frozenset[str], mark: Mark | None, rows: Sequence[str]
     ) -> None:
         """Sort what an engine says into what is wrong and what cannot be known."""
+        if error.what == "syntax":  # told where it was parsed, as is a parameter without a value
+            return
         if error.what == "unknown":
-            if not error.message.startswith("Invalid"):
-                hint = "declare the columns of what it makes under columns"
-                self.gap(error.message, mark, hint).needed[step.declared] = None
+            hint = "it is seen when it runs; nothing can be done about it here"
+            self.gap(error.message, mark, hint).needed[step.declared] = None
             return
         if error.what == "function" and self.functions.unread:
             hint = "mend the files under functions, or validate with --with-functions"

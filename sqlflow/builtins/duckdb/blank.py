@@ -126,8 +126,8 @@ def _misfit(db: Connection, head: str, sql: str, parameters: Mapping[str, Any], 
     what: Misfit = "sql"
     if isinstance(error, (duckdb.PermissionException, duckdb.IOException)):
         first, what = "it reads a file or another system by itself", "unknown"
-    elif _UNSET.search(message):
-        what = "unknown"
+    elif isinstance(error, duckdb.ParserException) or _UNSET.search(message):
+        what = "syntax"
     elif extension := _EXTENSION.search(message):
         first, what = f"it needs the extension {extension[1]}", "unknown"
     elif kind in ("Table", "View") or missing:
