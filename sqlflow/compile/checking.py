@@ -29,7 +29,7 @@ def hold_checks(ground: Ground, step: PlannedStep, schema_for: Callable[[Check],
     by_relation: dict[str, list[_Held]] = {}
     for check, place in zip(step.given.checks, step.places.checks, strict=False):
         schema = schema_for(check)
-        if schema is None or not ground.ready(step, place.reads):
+        if schema is None or not place.sound or not ground.ready(step, place.reads):
             continue
         relation = relation_of(schema)
         try:

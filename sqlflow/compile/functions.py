@@ -6,16 +6,27 @@ A file is parsed, never run. What cannot be read off it is left to a run, or to 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Mapping
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from sqlflow.sdk import UDF_TYPES, Udf
 
 
-def stand_in(*_: Any) -> None:
-    """Stand in for a function that is declared and not called."""
+@lru_cache(maxsize=64)
+def stand_in(count: int) -> Callable[..., None]:
+    """Return what stands in for a function of so many parameters, which is declared and never called."""
+
+    def nothing(*_: Any) -> None:
+        """Do nothing."""
+
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    signature = inspect.Signature([inspect.Parameter(f"p{number}", kind) for number in range(count)])
+    nothing.__signature__ = signature  # type: ignore[attr-defined]
+    return nothing
 
 
 @dataclass
@@ -46,7 +57,13 @@ def declared_functions(folders: Iterable[Path]) -> Functions:
 
 def stands_in(function: Udf) -> Udf:
     """Return a function as it is declared, without what it does."""
-    return Udf(function.name, stand_in, function.parameters, function.returns, null_input=function.null_input)
+    return Udf(
+        function.name,
+        stand_in(len(function.parameters)),
+        function.parameters,
+        function.returns,
+        null_input=function.null_input,
+    )
 
 
 def _take(definition: ast.FunctionDef, found: Functions) -> None:
@@ -63,7 +80,9 @@ def _take(definition: ast.FunctionDef, found: Functions) -> None:
         if types is None:
             found.untyped.add(name.lower())
         else:
-            found.known[name.lower()] = Udf(name, stand_in, *types, null_input=bool(options.get("null_input")))
+            found.known[name.lower()] = Udf(
+                name, stand_in(len(types[0])), *types, null_input=bool(options.get("null_input"))
+            )
 
 
 def _options(call: ast.Call) -> Iterator[tuple[str, Any]]:

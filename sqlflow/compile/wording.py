@@ -43,7 +43,7 @@ def unchecked(gap: Gap) -> Problem:
 
 def _table_hint(name: str, tables: Iterable[str]) -> str:
     known = sorted(set(tables))
-    meant = closest(name, known)
+    meant = closest(name, [table for table in known if table != name])
     return f"did you mean {meant!r}?" if meant else "check its name, or add the step that makes it"
 
 

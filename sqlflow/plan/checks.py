@@ -70,10 +70,13 @@ def _bind(
     pieces.append((Role.EXPRESSION, options.where, find(node, ("where",))[0]))
     parameters: dict[str, Any] = {}
     fields: list[tuple[Role, SqlField]] = []
+    sound = True
     for role, text, place in pieces:
         piece = SqlField(text or "", place if isinstance(place, Scalar) else None, diagnosis)
         fields += [(role, piece)] if text is not None else []
-        for statement in binder.bind(role, piece) if text is not None else ():
+        bound = binder.bind(role, piece) if text is not None else ()
+        sound = sound and (text is None or bool(bound))
+        for statement in bound:
             reads |= statement.reads
             parameters |= statement.parameters
     if options.quarantine and not (kind.sifts and scope == "batch"):
@@ -84,7 +87,9 @@ def _bind(
     check = Check(
         name, kind, config, scope, options.severity, options.where, options.max_failures, options.quarantine, parameters
     )
-    return BoundCheck(check, frozenset(reads), CheckPlace(node, diagnosis.source, tuple(fields), frozenset(reads)))
+    return BoundCheck(
+        check, frozenset(reads), CheckPlace(node, diagnosis.source, tuple(fields), frozenset(reads), sound)
+    )
 
 
 def _kind(node: Node, what: str, catalog: Catalog, binder: Binder) -> CheckKind | None:

@@ -24,6 +24,8 @@ class CheckPlace:
     pieces: tuple[tuple[Role, SqlField], ...] = ()
     reads: frozenset[str] = frozenset()
     """The tables that its SQL and its options name."""
+    sound: bool = True
+    """Whether all of its SQL could be parsed and bound to values."""
 
     def named(self, name: str) -> Mark:
         """Return the place where the check names something, else that of the check."""

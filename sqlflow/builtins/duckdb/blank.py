@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlflow.sdk import CannotBind, Column, Misfit, TableSchema, quote, split_name
 
+from .casting import try_casts
 from .connection import Connection
 from .faults import translated
 from .warehouse import quoted
@@ -25,8 +26,8 @@ _PIVOT = re.compile(r"\bpivot\b", re.IGNORECASE)
 _UNSET = re.compile(r"Values were not provided|could not determine data type|parameter types", re.IGNORECASE)
 _CANDIDATES = re.compile(r"\n+(?:Candidate (?:bindings|tables):|Did you mean)[ :]*(.+)", re.DOTALL)
 _MISSING = re.compile(r'Table with name "?(.+?)"? does not exist')
+_QUOTED = re.compile(r'"([^"]+)"')
 _COLUMN = re.compile(r'have a column (?:named|with name) "(.+?)"|update column (.+?) not found|Column "(.+?)" in ')
-_CONSTANT = re.compile(r"(?<!TRY_)CAST\('((?:[^']|'')*)' AS ([^)]+?(?:\([\d,]+\))?)\)")
 
 
 def declare(db: Connection, table: str, schema: TableSchema | None) -> None:
@@ -66,7 +67,7 @@ def bind(db: Connection, sql: str, parameters: Mapping[str, Any], *, constants: 
     except duckdb.Error as error:
         raise _misfit(db, "DESCRIBE " if asks else "EXPLAIN ", sql, parameters, error) from None
     if constants:
-        _try_constants(db, sql, parameters)
+        try_casts(db, sql, parameters)
     return schema
 
 
@@ -77,31 +78,6 @@ def _writes(sql: str) -> bool:
     return re.match(rf"{_COMMENTS}with\b", sql, re.IGNORECASE | re.DOTALL) is not None and not str(
         duckdb.extract_statements(sql)[0].type
     ).endswith(("SELECT", "MULTI"))
-
-
-def _try_constants(db: Connection, sql: str, parameters: Mapping[str, Any]) -> None:
-    """Refuse a constant that cannot be cast: the optimizer leaves such a cast standing, and a row would meet it."""
-    import duckdb
-
-    try:
-        plan = "".join(
-            str(row[1]) for row in db.raw.execute(f"EXPLAIN (FORMAT json) {sql}", dict(parameters)).fetchall()
-        )
-        texts = json.loads(plan)
-    except (duckdb.Error, ValueError):
-        return
-    for found in _CONSTANT.finditer(json.dumps(texts, ensure_ascii=False)):
-        value, kind = found[1].replace("''", "'"), found[2]
-        try:
-            fits = db.raw.execute(f"SELECT TRY_CAST($value AS {kind}) IS NOT NULL", {"value": value}).fetchall()[0][0]
-        except duckdb.Error:
-            continue
-        if not fits:
-            at = sql.find(f"'{found[1]}'")
-            if at < 0:
-                named = next((n for n, v in parameters.items() if v == value), None)
-                at = sql.find(f"${named}") if named else -1
-            raise CannotBind(f"{value!r} is no {kind}", "sql", offset=max(at, 0))
 
 
 def _misfit(db: Connection, head: str, sql: str, parameters: Mapping[str, Any], error: Exception) -> CannotBind:
@@ -137,10 +113,17 @@ def _misfit(db: Connection, head: str, sql: str, parameters: Mapping[str, Any], 
     elif column or subtype == "COLUMN_NOT_FOUND":
         what = "column"
     groups = column.groups() if column else (missing[1],) if missing else ()
+    quoted_name = _QUOTED.search(first)
     name = str(told.get("name") or next((part for part in groups if part), ""))
     found = _CANDIDATES.search(message)
     candidates = [part.strip(' "') for part in found[1].split(",")] if found else []
-    return CannotBind(first, what, offset=_offset(told, head, sql, name), name=name, candidates=candidates)
+    return CannotBind(
+        first,
+        what,
+        offset=_offset(told, head, sql, name or (quoted_name[1] if quoted_name else "")),
+        name=name,
+        candidates=candidates,
+    )
 
 
 def _offset(told: Mapping[str, Any], head: str, sql: str, name: str) -> int | None:
@@ -148,5 +131,5 @@ def _offset(told: Mapping[str, Any], head: str, sql: str, name: str) -> int | No
     place = str(told.get("location", "")).strip("[]").split(",")[0] or str(told.get("position", ""))
     if place.isdigit():
         return len(sql.encode()[: max(int(place) - len(head), 0)].decode(errors="ignore"))
-    found = re.search(rf"(?<!\w){re.escape(name)}(?!\w)", sql, re.IGNORECASE) if name else None
+    found = re.search(rf"(?<![\w.])(?:\w+\.)*{re.escape(name)}(?!\w)", sql, re.IGNORECASE) if name else None
     return found.start() if found else None

@@ -57,6 +57,8 @@ class DuckDbEngine(Engine):
             root.execute(f"USE {quote(ALIAS)}")
             for setting in _SEALED if opening.sealed else ():
                 root.execute(f"SET GLOBAL {setting} = false")
+            if opening.sealed:  # of an empty table it would say that no row can pass, and forget what is asked of rows
+                root.execute("SET GLOBAL disabled_optimizers = 'statistics_propagation'")
         except duckdb.Error as error:
             root.close()
             raise _cannot_open(error, path) from error
