@@ -21,7 +21,10 @@ def complaint(
     name = error.name
     if error.what == "column" and name:
         known = sorted(set(columns))
-        hint = did_you_mean(name.rpartition(".")[2], known, noun="column") if known else "it reads no table"
+        last = name.rpartition(".")[2]
+        hint = did_you_mean(last, known, noun="column") if known else "it reads no table"
+        if last in known:
+            hint = "a table that is read has it, and not what it is taken from here"
         return Problem("SF421", f"{where}: column {name!r} does not exist", mark, hint)
     if error.what == "table" and name:
         return Problem("SF420", f"{where}: table {name!r} does not exist", mark, _table_hint(name, tables))
@@ -61,4 +64,6 @@ def _remedy(error: CannotBind) -> str:
         return "add it to GROUP BY, or aggregate it"
     if "types" in error.message or "ompare" in error.message or "cast" in error.message:
         return "cast one side, or give the variable or column the type that is meant"
+    if " is no " in error.message:
+        return "write a value of that type, or cast the other side"
     return "check the SQL against the columns of the tables that it reads"

@@ -162,7 +162,7 @@ CASES: dict[str, str] = {
     "text_variable_against_a_date": block("select order_id from raw.orders where placed_on >= «$word»"),
     "number_variable_against_a_date": block("select order_id from raw.orders where «placed_on >= $many»"),
     "boolean_variable_against_a_date": block("select order_id from raw.orders where placed_on = «$flag»"),
-    "list_variable_against_a_number": block("select order_id from raw.orders where «order_id = $some»"),
+    "list_variable_against_a_number": block("select order_id from raw.orders where «order_id» = $some"),
     "function_of_the_project": block("select «tax(order_id, 2)» as t from raw.orders"),
     "union_of_other_widths": block("«select» order_id from raw.orders union all select order_id, sku from raw.items"),
     # --- names and groups
@@ -204,7 +204,7 @@ CASES: dict[str, str] = {
     ),
     "watermark_against_text": merge(
         "    mode: merge\n    key: [order_id]\n    cursor: {column: placed_on, initial: 2024-01-01}\n",
-        "select order_id, placed_on from raw.orders where «order_id = $watermark»",
+        "select order_id, placed_on from raw.orders where «order_id» = $watermark",
     ),
     "second_writer_with_another_column": merge("", "select order_id from raw.orders")
     + "  - id: more\n    type: transform\n    target: «marts.daily»\n    mode: append\n    key: [order_id]\n"

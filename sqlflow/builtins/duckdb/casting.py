@@ -105,7 +105,8 @@ def _try_column(db: Connection, sql: str, name: str, kind: str) -> None:
         else:
             return
     if types:
-        at = re.search(rf"(?<![\w$])(?:\w+\.)*{re.escape(name)}\b", sql, re.IGNORECASE)
+        word = rf"(?<![\w$.])(?:\w+\.)*{re.escape(name)}\b"
+        at = re.search(rf"{word}(?=\s*[=<>!])", sql, re.IGNORECASE) or re.search(word, sql, re.IGNORECASE)
         told = f"{name!r} is {types[0]}, which cannot be cast to {kind}"
         raise CannotBind(told, "sql", offset=at.start() if at else 0)
 
