@@ -48,6 +48,9 @@ class Bench:
     _blank: dict[Any, Blank] = field(default_factory=dict)
     _eyes: dict[Any, Session] = field(default_factory=dict)
     _texts: dict[Path, str] = field(default_factory=dict)
+    _described: dict[tuple[int, str], TableSchema | None] = field(default_factory=dict)
+    sound: set[str] = field(default_factory=set)
+    """Statements that read no table and bind, so that they need not be bound again."""
 
     def blank(self, engine: EnginePlan, functions: tuple[Udf, ...] = ()) -> Blank:
         """Return a session for one plan; nothing that another plan left there can be seen by it."""
@@ -70,6 +73,14 @@ class Bench:
             self._eyes[name] = _opened(engine, sealed=False)
         with contextlib.closing(self._eyes[name].fork()) as session:
             return session.columns(source)
+
+    def described(self, warehouse: Session, table: str) -> TableSchema | None:
+        """Return the columns of a table of a warehouse, which is asked once; nobody changes it meanwhile."""
+        key = (id(warehouse), table_key(table))
+        if key not in self._described:
+            info = warehouse.describe(table)
+            self._described[key] = info.schema if info is not None else None
+        return self._described[key]
 
     def neighbours(self, folder: Path) -> list[Path]:
         """Return the documents of the project that a plan belongs to."""

@@ -48,9 +48,12 @@ def _hold(ground: Ground, step: PlannedStep, relation: str, held: Sequence[_Held
     for one in scanned:
         parameters |= one.check.parameters
     alone = [one for one in held if isinstance(one.compiled, QueryTest)]
-    if scanned:
+    closed = not parameters and not ground.blank.functions and not any(one.place.reads for one in scanned)
+    if scanned and not (closed and sql in ground.bench.sound):
         try:
             ground.blank.session.bind(sql, ground.filled(sql, parameters))
+            if closed:
+                ground.bench.sound.add(sql)
         except CannotBind:
             alone = list(held)
     for one in alone:

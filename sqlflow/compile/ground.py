@@ -99,9 +99,9 @@ class Ground:
         if key in self.tables:
             return self.tables[key]
         if self.warehouse is not None:
-            info = self.warehouse.describe(name)
-            if info is not None:
-                self.tables[key] = Table(name, info.schema)
+            schema = self.bench.described(self.warehouse, name)
+            if schema is not None:
+                self.tables[key] = Table(name, schema)
                 return self.tables[key]
         return None
 

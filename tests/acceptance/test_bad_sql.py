@@ -251,11 +251,13 @@ CASES: dict[str, str] = {
     ),
     "column_of_a_made_table": script("create table raw.kept (a int)") + block("select «b» from raw.kept"),
     # --- conditions and repetition
-    "when": "  - id: daily\n    type: transform\n    target: marts.daily\n    when: (select max(«amuont») from raw.orders) > 1\n"
+    "when": "  - id: daily\n    type: transform\n    target: marts.daily\n    "
+    "when: (select max(«amuont») from raw.orders) > 1\n"
     "    sql: select 1 as one\n",
     "when_is_no_boolean": "  - id: daily\n    type: transform\n    target: marts.daily\n"
     "    when: «(select count(*) from raw.orders)»\n    sql: select 1 as one\n",
-    "for_each": "  - id: daily\n    type: transform\n    for_each: {region: [EU, US]}\n    target: marts.daily_${region}\n"
+    "for_each": "  - id: daily\n    type: transform\n    for_each: {region: [EU, US]}\n"
+    "    target: marts.daily_${region}\n"
     "    sql: select order_id, «amuont» from raw.orders where status = $region\n".replace(
         "{region: [EU, US]}", "{region: {type: identifier, values: [EU, US]}}"
     ),

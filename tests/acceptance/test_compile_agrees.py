@@ -90,7 +90,7 @@ def documents(draw: st.DrawFn) -> str:
 
 
 @given(documents())
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_what_validates_binds_and_what_fails_to_bind_was_told(document: str) -> None:
     """A step that fails to bind in a run was told of before; where nothing was told, every statement binds.
 
