@@ -52,6 +52,13 @@ def changes(rows: int) -> str:
     return f"FROM ({ORDERS.format(key=key, salt=1, rows=rows)}) ORDER BY hash(order_id)"
 
 
+def increment(rows: int) -> str:
+    """Return later versions of one in a hundred of a hundred times as many orders, one in ten of them new."""
+    key = f"CASE WHEN i % 10 = 9 THEN {rows * 100} + i ELSE i * 100 END"
+    later = "created_at + INTERVAL 3 YEAR AS created_at"
+    return f"SELECT * REPLACE ({later}) FROM ({ORDERS.format(key=key, salt=1, rows=rows)}) ORDER BY hash(order_id)"
+
+
 def make(kind: str, rows: int, path: Path) -> None:
     """Write one kind of data."""
     if kind == "specs":
@@ -64,6 +71,8 @@ def make(kind: str, rows: int, path: Path) -> None:
             connection.execute(f"CREATE SCHEMA raw; CREATE TABLE raw.orders AS {orders(rows)}")
         elif kind == "changes":
             connection.execute(f"COPY ({changes(rows)}) TO '{path}' (FORMAT parquet)")
+        elif kind == "increment":
+            connection.execute(f"COPY ({increment(rows)}) TO '{path}' (FORMAT parquet)")
         else:
             connection.execute(f"COPY ({orders(rows)}) TO '{path}' (FORMAT {kind})")
 

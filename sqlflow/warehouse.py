@@ -84,8 +84,9 @@ def _surroundings(
 
 def _document(spec: Path) -> Document[Pipeline]:
     read = read_pipeline(spec)
-    if isinstance(read, list):
-        raise DocumentError(read)
+    problems = read if isinstance(read, list) else read.diagnosis.problems if read.model is None else ()
+    if isinstance(read, list) or problems:
+        raise DocumentError(problems)
     return read
 
 

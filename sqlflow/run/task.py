@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import time
 import traceback
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from typing import Any
 
 from sqlflow.errors import RunInterrupted, SQLFlowError, StepError
 from sqlflow.plan import Plan, PlannedStep, table_key
+from sqlflow.project import display
 from sqlflow.sdk import (
     Redactor,
     Session,
@@ -214,8 +216,12 @@ class Task:
             "code": error.code or "SF700",
             "kind": getattr(error, "kind", "internal"),
             "message": masked.text(message),
-            "hint": masked.text(hint) if hint else None,
+            "hint": masked.text(self._addressed(hint)) if hint else None,
         }
+
+    def _addressed(self, hint: str) -> str:
+        """Fill in the document and the step of commands, which who writes a hint does not know."""
+        return re.sub(r"(?<= )SPEC\b", display(self.plan.path), re.sub(r"(?<= )STEP\b", self.step.id, hint))
 
     def _skipped_writers(self) -> list[str]:
         """Return the steps that would have written what this one reads, where none of them runs."""

@@ -59,7 +59,12 @@ def complaint(
         holder, holder_key = find(root, path[:-1])
         where = what if len(path) == 1 else f"{'.'.join(map(str, path[:-1]))} of {what}"
         place = holder_key if holder_key is not None and not isinstance(holder, Mapping) else holder
-        return ("SF202", f"missing key {path[-1]!r} in {where}", place, f"add {path[-1]}: ...")
+        return (
+            "SF202",
+            f"missing key {path[-1]!r} in {where}",
+            place,
+            f"add {path[-1]}: {'1' if path[-1] == 'version' else '...'}",
+        )
     if kind in ("literal_error", "enum"):
         choices = [c.strip("' ") for c in str(error["ctx"]["expected"]).replace(" or ", ", ").split(", ")]
         if path and path[-1] == "version":

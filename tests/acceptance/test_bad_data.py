@@ -461,7 +461,7 @@ BAD_SQL = [
     case(
         "unknown table function", "sql: select * from read_cvs('x')", ["SF709", "read_cvs", "did you mean 'read_csv'?"]
     ),
-    case("conversion", "sql: select cast(note as integer) as id from raw.orders", ["SF710", "'old'", "INTEGER"]),
+    case("conversion", "sql: select cast(note as integer) as id from raw.orders", ["SF710", "'old'", "INT32"]),
     case("error in a late row", LATE, ["SF710", "late"]),
     case("type on append", "mode: append\nsql: select 'x' as id, 'y' as note", ["SF721", "id is INTEGER", "VARCHAR"]),
     case("new column on append", "mode: append\nsql: select 2 as id, 3 as n", ["SF721", "new column n", "permissive"]),

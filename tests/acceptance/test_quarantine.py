@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 
@@ -174,3 +175,20 @@ def test_names_are_looked_up(shop):
     run = json.loads(shop("runs", "list", "-o", "json"))[0]["run_id"]
     assert "still set aside" in shop("run", "shop.yaml", "--resume", run, code=1)
     assert "committed before" in shop("run", "shop.yaml", "--resume")
+
+
+def test_lines_whose_values_do_not_fit_are_set_aside_and_nothing_is_rounded(tmp_path):
+    """A fraction, a number out of range, the time of a date, text: each line is kept beside, with its reason."""
+    shop = Shop(tmp_path)
+    shop.spec(mode="append", key="")
+    text = (tmp_path / "shop.yaml").read_text().replace("    cursor: updated_at\n", "")
+    columns = "columns: {id: TINYINT, amount: DOUBLE, updated_at: DATE}"
+    (tmp_path / "shop.yaml").write_text(re.sub("columns: .*", columns, text[: text.index("    checks:")]))
+    bad = ["1.5,1,2024-01-01", "5000,1,2024-01-01", "x,1,2024-01-01", "2,1,2024-01-01 10:00:00"]
+    shop.rows(["1,1,2024-01-01", ",1,2024-01-02", *bad, "9,1,2024-01-09"])
+    shop("run", "shop.yaml")
+    assert shop.query("select id from raw.orders order by id") == [(1,), (9,), (None,)]
+    reasons = [row[0] for row in shop.query("select sqlflow_check from quarantine.raw__orders")]
+    assert len(reasons) == 4
+    for told in ("1.5 in column id", "5000", 'convert string "x"', "2024-01-01 10:00:00 in column updated_at"):
+        assert any(told in reason for reason in reasons), reasons

@@ -21,6 +21,7 @@ from sqlflow.sdk import (
 
 from . import checking, inventory, ledger, publishing, quarantine, state
 from .connection import Connection
+from .faults import unfit
 from .warehouse import Entry, quoted
 
 
@@ -146,4 +147,4 @@ class Committing:
 def explained(source: Any, error: StepError) -> StepError:
     """Let the connector say what an engine's error over its scan means."""
     explain = source.explain if isinstance(source, Select) else None
-    return (explain(error.message) if explain else None) or error
+    return (explain(error.message) if explain else None) or unfit(error) or error

@@ -7,7 +7,7 @@ value is whole. DOUBLE is exact up to 2^53; when a larger number comes, the batc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from sqlflow.sdk import StepError, literal, normal_type, quote
 
@@ -20,24 +20,62 @@ Typed = Callable[[Mapping[str, str]], str]
 _EXACT_IN_DOUBLE = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"})
 _LARGER = frozenset({"UBIGINT", "HUGEINT", "UHUGEINT"})
 _LARGEST = 2**53
+INEXACT = "sqlflow_inexact"
+"""Column, and temporary table, of rows that hold what does not fit."""
 
 
-def exactly(db: Connection, typed: Typed, types: Mapping[str, str], *, careful: bool) -> str:
-    """Return a scan whose columns have these types; what a type cannot hold is an error."""
-    wide, casts = dict(types), []
+def exactly(db: Connection, typed: Typed, types: Mapping[str, str], *, careful: bool, keep: bool = False) -> str:
+    """Return a scan whose columns have these types; what a type cannot hold is an error.
+
+    `keep`: instead, it is told in a column `sqlflow_inexact` of its row, and the value is NULL.
+    """
+    wide, casts, told = dict(types), [], []
     for name in _plain_dates(db, typed, types):
-        wide[name] = "TIMESTAMP"
-        casts.append(f"{exact_cast(name, 'TIMESTAMP', 'DATE')} AS {quote(name)}")
+        wide[name], column = "TIMESTAMP", quote(name)
+        cast = exact_cast(name, "TIMESTAMP", "DATE")
+        if keep:
+            cut = f"{column} <> date_trunc('day', {column})"
+            told.append(f"CASE WHEN {cut} THEN concat({column}, {literal(f' in column {name} is not a date')}) END")
+            cast = f"CASE WHEN NOT ({cut}) THEN CAST({column} AS DATE) END"
+        casts.append(f"{cast} AS {column}")
     for name, kind in types.items():
-        whole = normal_type(kind)
-        if whole in _LARGER or (careful and whole in _EXACT_IN_DOUBLE):
-            wide[name] = "VARCHAR"
-            casts.append(f"{exact_cast(name, 'VARCHAR', kind)} AS {quote(name)}")
-        elif whole in _EXACT_IN_DOUBLE:
-            wide[name] = "DOUBLE"
-            limit = f"WHEN abs({quote(name)}) >= {_LARGEST} THEN error({literal(TOO_LARGE + name)})"
-            casts.append(f"CASE {limit} ELSE {exact_cast(name, 'DOUBLE', kind)} END AS {quote(name)}")
-    return f"SELECT * REPLACE ({', '.join(casts)}) FROM (\n{typed(wide)}\n)" if casts else typed(wide)
+        whole, column = normal_type(kind), quote(name)
+        if whole not in _EXACT_IN_DOUBLE | _LARGER:
+            continue
+        wide[name] = "VARCHAR" if careful or whole in _LARGER else "DOUBLE"
+        cast = exact_cast(name, wide[name], kind)
+        if keep:
+            fits = f"{column} IS NULL OR ({_is_whole(name, wide[name])} AND TRY_CAST({column} AS {kind}) IS NOT NULL)"
+            words = literal(f" in column {name} does not fit its type, {kind}")
+            told.append(f"CASE WHEN NOT ({fits}) THEN concat({column}, {words}) END")
+            cast = f"CASE WHEN {fits} THEN CAST({column} AS {kind}) END"
+        if wide[name] == "DOUBLE":
+            cast = f"CASE WHEN abs({column}) >= {_LARGEST} THEN error({literal(TOO_LARGE + name)}) ELSE {cast} END"
+        casts.append(f"{cast} AS {column}")
+    if not casts:
+        return typed(wide)
+    more = f", nullif(concat_ws('; ', {', '.join(told)}), '') AS {INEXACT}" if told else ""
+    return f"SELECT * REPLACE ({', '.join(casts)}){more} FROM (\n{typed(wide)}\n)"
+
+
+def set_aside(db: Connection, relation: str, names: Sequence[str]) -> int:
+    """Move the rows that hold what does not fit out of a staged table; returns how many they were."""
+    row = f"json_object({', '.join(f'{literal(name)}, {quote(name)}' for name in names)})"
+    made = db.execute(
+        f"CREATE OR REPLACE TEMP TABLE {INEXACT} AS SELECT {INEXACT} AS sqlflow_check, "
+        f"CAST({row} AS VARCHAR) AS sqlflow_raw FROM {relation} WHERE {INEXACT} IS NOT NULL"
+    )
+    db.execute(f"DELETE FROM {relation} WHERE {INEXACT} IS NOT NULL")
+    db.execute(f"ALTER TABLE {relation} DROP COLUMN {INEXACT}")
+    return int(made[0][0])
+
+
+def _is_whole(name: str, found: str) -> str:
+    column = quote(name)
+    if found != "VARCHAR":
+        return f"{column} = trunc({column})"
+    number = f"TRY_CAST({column} AS DOUBLE)"
+    return f"(NOT regexp_matches({column}, '[.eE]') OR {number} = trunc({number}))"
 
 
 def _plain_dates(db: Connection, typed: Typed, types: Mapping[str, str]) -> list[str]:
@@ -58,13 +96,9 @@ def exact_cast(name: str, found: str, wanted: str) -> str:
     """Cast a column; what the type cannot hold is an error where DuckDB would round or cut it off."""
     column, cast = quote(name), f"CAST({quote(name)} AS {wanted})"
     found, wanted = normal_type(found), normal_type(wanted)
-    if wanted in _EXACT_IN_DOUBLE | _LARGER:
-        if found in ("DOUBLE", "FLOAT") or found.startswith("DECIMAL"):
-            return f"CASE WHEN {column} <> trunc({column}) THEN {_fraction(name)} ELSE {cast} END"
-        if found == "VARCHAR":
-            number = f"TRY_CAST({column} AS DOUBLE)"
-            fraction = f"regexp_matches({column}, '[.eE]') AND {number} <> trunc({number})"
-            return f"CASE WHEN {fraction} THEN {_fraction(name)} ELSE {cast} END"
+    numeric = found in ("DOUBLE", "FLOAT", "VARCHAR") or found.startswith("DECIMAL")
+    if numeric and wanted in _EXACT_IN_DOUBLE | _LARGER:
+        return f"CASE WHEN NOT ({_is_whole(name, found)}) THEN {_fraction(name)} ELSE {cast} END"
     if wanted == "DATE" and found.startswith("TIMESTAMP"):
         told = f"error(concat({literal(HOUR)}, {column}, {literal(f' in column {name}')}))"
         return f"CASE WHEN {column} <> date_trunc('day', {column}) THEN {told} ELSE {cast} END"

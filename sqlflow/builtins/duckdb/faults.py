@@ -108,6 +108,17 @@ def _inexact(why: str, what: str) -> StepError:
     return StepError(f"{what} is not {other}", hint=hint, code="SF511")
 
 
+def unfit(error: StepError) -> StepError | None:
+    """Tell which value of which column did not fit a cast that SQLFlow has written, which nobody wants to read."""
+    found = _UNFIT.search(error.message) if FRACTION in error.message else None
+    if found is None:
+        return None
+    kind = _WIDTHS.get(found["kind"], found["kind"])
+    value = found["number"] or repr(found["text"])
+    hint = "declare a wider type under columns, or cast it in SQL"
+    return StepError(f"{value} in column {found['column']} does not fit its type, {kind}", hint=hint, code="SF710")
+
+
 def _named(error: Exception, message: str) -> StepError:
     """Explain what names something that is not there, and what breaks a constraint."""
     import duckdb
@@ -150,11 +161,6 @@ def _named(error: Exception, message: str) -> StepError:
             hint="the target keeps its old rows; mend the rows or the constraint",
             code="SF712",
         )
-    if found := _UNFIT.search(message):
-        kind = _WIDTHS.get(found["kind"], found["kind"])
-        value = found["number"] or repr(found["text"])
-        hint = "declare a wider type under columns, or cast it in the SQL"
-        return StepError(f"{value} in column {found['column']} does not fit its type, {kind}", hint=hint, code="SF710")
     if isinstance(error, duckdb.ConversionException):
         return StepError(message, hint="cast it in the SQL, or declare the type under columns", code="SF710")
     if isinstance(error, (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException)):

@@ -62,10 +62,13 @@ def _numbered(db: Connection, write: TableWrite, *, hidden: bool) -> tuple[str, 
 def _meet(db: Connection, write: TableWrite, alignment: Alignment, batch: str, row: str, *, hidden: bool) -> None:
     """Write down which row of the batch meets which of the target, and whether they differ.
 
-    Reading text is most of the work, so it is compared only where everything of a fixed width is equal.
+    Reading the target's columns is most of the work. So the cursor alone is compared first where there is one, since
+    a row that changed has moved it, else what has a fixed width; the rest only where these are equal.
     """
-    names = alignment.insert_names
+    names, since = alignment.insert_names, write.staged.batch.since
     short = {c.name for c in write.staged.schema if _FIXED_WIDTH.match(c.type)}
+    if since is not None and (moved := {n for n in names if fold(n) == fold(since.column)}):
+        short = moved
     quick = [name for name in names if hidden or name in short]  # hidden: a second look would not find the row
     first = alignment.difference(quick)
     rest = alignment.difference([name for name in names if name not in quick])
@@ -78,7 +81,7 @@ def _meet(db: Connection, write: TableWrite, alignment: Alignment, batch: str, r
         f"({first or 'FALSE'}) AS sqlflow_differs FROM {batch} {BATCH} JOIN {quoted(write.target)} {TARGET} "
         f"ON {key_match(write.key, TARGET, BATCH)}"
     )
-    if rest:
+    if rest and db.execute(f"SELECT 1 FROM {MET} WHERE NOT sqlflow_differs LIMIT 1"):
         db.execute(
             f"UPDATE {MET} m SET sqlflow_differs = TRUE FROM {batch} {BATCH}, {quoted(write.target)} {TARGET} "
             f"WHERE NOT m.sqlflow_differs AND m.sqlflow_row = {row} AND m.sqlflow_old = {TARGET}.rowid AND ({rest})"

@@ -27,6 +27,7 @@ from sqlflow.sdk import (
 
 from . import checking
 from .connection import Connection
+from .exact import INEXACT
 from .warehouse import quoted
 
 #: What is told of a row beside its own columns.
@@ -125,6 +126,8 @@ def _widen(db: Connection, table: str, schema: TableSchema) -> None:
 
 def rejected(db: Connection, query: str, table: str) -> SetAside | None:
     """Take what a reader could not read: a query of `sqlflow_check` (the reason) and `sqlflow_raw` (the text)."""
+    if db.execute("SELECT 1 FROM duckdb_tables() WHERE temporary AND table_name = $name", {"name": INEXACT}):
+        query = f"FROM ({query}) UNION ALL BY NAME FROM temp.{INEXACT}"  # read, but of another type than the column's
     made = db.execute(f"CREATE OR REPLACE TEMP TABLE sqlflow_rejected AS {query}")
     count = int(made[0][0])
     return SetAside(table, "temp.sqlflow_rejected", TableSchema(()), count) if count else None

@@ -30,7 +30,7 @@ from sqlflow.sdk import (
 )
 
 from .connection import Connection
-from .exact import exact_cast, exactly
+from .exact import INEXACT, exact_cast, exactly, set_aside
 from .faults import translated
 from .warehouse import STAGE_PREFIX, beside, quoted
 
@@ -50,9 +50,8 @@ def stage(db: Connection, source: Select | ArrowStream, batch: Batch) -> Staged:
         types = {column.name: known.get(fold(column.name), column.type) for column in schema}
         # read as it was guessed, values behind the sample would be lost without a word
         types = {n: "JSON" if t == VALUELESS else t for n, t in types.items()}
-        source = replace(
-            source, sql=exactly(db, source.typed, types, careful=batch.careful), explain=_told(source, types)
-        )
+        sql = exactly(db, source.typed, types, careful=batch.careful, keep=source.rejects is not None)
+        source = replace(source, sql=sql, explain=_told(source, types))
         schema = db.schema_of(f"(\n{source.sql}\n)", source.parameters)
     if batch.columns and schema is not None:
         source = replace(source, sql=contracted(source.sql, schema, batch.columns))
@@ -62,6 +61,9 @@ def stage(db: Connection, source: Select | ArrowStream, batch: Batch) -> Staged:
     if batch.once:
         return Staged(batch, f"(\n{source.sql}\n)", schema or TableSchema(()), materialized=False, source=source)
     staged = _make_table(db, f"(\n{source.sql}\n)", source.parameters, batch)
+    if source.rejects is not None and schema is not None and schema.get(INEXACT):
+        schema = TableSchema(tuple(column for column in schema if column.name != INEXACT))
+        staged = replace(staged, rows=(staged.rows or 0) - set_aside(db, staged.relation, schema.names))
     return replace(staged, schema=schema or db.schema_of(staged.relation), source=source)
 
 

@@ -63,19 +63,30 @@ def entries(
         )
     shown = f"{_FIELDS}, value, run_id, epoch_us(recorded_at)"
     found = db.execute(f"SELECT {shown} FROM ({rows}) ORDER BY line, {_FIELDS}", {"p": pipeline, "s": step})
-    return tuple(_entry(row) for row in found)
+    values = _values([row[5] for row in found])
+    return tuple(
+        StateEntry(pipeline, step, target, kind, name, value, run, datetime.fromtimestamp(at / 1e6, UTC), fault)
+        for (pipeline, step, target, kind, name, _, run, at), (value, fault) in zip(found, values, strict=True)
+    )
 
 
-def _entry(row: Sequence[Any]) -> StateEntry:
-    text = row[5]
-    value, fault = None, None
-    if text is not None:
-        try:
-            value = json.loads(text)
-            if not isinstance(value, dict):
-                value, fault = None, f"expected a JSON object, found {text!r}"
-        except ValueError:
-            fault = f"{text!r} is not JSON"
-    pipeline, step, target, kind, name = row[:5]
-    at = datetime.fromtimestamp(row[7] / 1e6, UTC)
-    return StateEntry(pipeline, step, target, kind, name, value, row[6], at, fault)
+def _values(texts: Sequence[str | None]) -> list[tuple[dict[str, Any] | None, str | None]]:
+    """Read values, or say what is wrong with them; all at once unless one is damaged, as there may be thousands."""
+    try:
+        together = json.loads(f"[{','.join('null' if text is None else text for text in texts)}]")
+        if len(together) == len(texts) and all(v is None or isinstance(v, dict) for v in together):
+            return [(value, None if value is not None or text is None else f"expected a JSON object, found {text!r}")
+                    for value, text in zip(together, texts, strict=True)]  # fmt: skip
+    except ValueError:
+        pass
+    return [_value(text) for text in texts]
+
+
+def _value(text: str | None) -> tuple[dict[str, Any] | None, str | None]:
+    if text is None:
+        return None, None
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return None, f"{text!r} is not JSON"
+    return (value, None) if isinstance(value, dict) else (None, f"expected a JSON object, found {text!r}")

@@ -20,9 +20,11 @@ _KEEP = {
     "rejects_scan": "sqlflow_csv_scans",
     "rejects_limit": 0,
 }
+#: The type in a message is the one that the column was read as, not the one that it has.
+_REASON = "string_agg(DISTINCT regexp_replace(error_message, ' to ''[A-Z]+''$', ''), '; ')"
 _REJECTS = (
-    "SELECT 'line ' || line || ': ' || string_agg(error_message, '; ') AS sqlflow_check, "
-    "any_value(csv_line) AS sqlflow_raw FROM temp.sqlflow_csv_rejects GROUP BY line, file_id, line ORDER BY line"
+    f"SELECT 'line ' || line || ': ' || {_REASON} AS sqlflow_check, any_value(csv_line) AS sqlflow_raw "
+    "FROM temp.sqlflow_csv_rejects GROUP BY line, file_id ORDER BY line"
 )
 
 

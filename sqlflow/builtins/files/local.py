@@ -8,7 +8,9 @@ from __future__ import annotations
 import glob
 import os
 import shutil
+import stat
 from collections.abc import Iterator, Mapping
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -52,7 +54,7 @@ class LocalFileConnector(Connector[FileConfig]):
         if reading and (root / options.path).is_dir():
             pattern = Path(options.path, f"*.{self.suffix}").as_posix()
             yield Objection("path", f"{options.path} is a folder", f"write {pattern} for the files in it", "SF501")
-        elif reading and not matches(root, options.path):
+        elif reading and next(_found(root, options.path), None) is None:
             what = "no file matches" if is_pattern(options.path, root) else "file not found:"
             yield Objection("path", f"{what} {options.path}", f"looked in {_shown(root)}; check the path", "SF501")
 
@@ -62,10 +64,10 @@ class LocalFileConnector(Connector[FileConfig]):
     def versions(self, config: FileConfig, options: Any, folder: Path) -> list[FileVersion]:
         """List the files with size and time of modification (nanoseconds), in the order in which they are read."""
         root = root_of(config, folder)
-        found = []
-        for name in matches(root, options.path):
-            seen = Path(name).stat()
-            found.append(FileVersion(os.path.relpath(name, root), seen.st_size, str(seen.st_mtime_ns)))
+        inside, found = f"{root}{os.sep}", []
+        for name, seen in listed(root, options.path):
+            shown = name[len(inside) :] if name.startswith(inside) else os.path.relpath(name, root)
+            found.append(FileVersion(shown, seen.st_size, str(seen.st_mtime_ns)))
         return found
 
     def exists(self, config: FileConfig, options: Any, folder: Path) -> bool:
@@ -233,13 +235,28 @@ def is_pattern(path: str, root: Path) -> bool:
 
 def matches(root: Path, path: str) -> list[str]:
     """Return the files that a path or pattern stands for, as absolute names, sorted."""
+    return [name for name, _ in listed(root, path)]
+
+
+def listed(root: Path, path: str) -> list[tuple[str, os.stat_result]]:
+    """Return the files that a path or pattern stands for with what the system says of each, sorted by name."""
+    return sorted(_found(root, path), key=itemgetter(0))
+
+
+def _found(root: Path, path: str) -> Iterator[tuple[str, os.stat_result]]:
     whole = root / path
     if whole.is_file():
-        return [str(whole)]
+        yield str(whole), whole.stat()
+        return
     if not any(c in path for c in _MAGIC):
-        return []
-    found = glob.glob(str(Path(glob.escape(str(root))) / path), recursive=True)  # noqa: PTH207 - the path may be absolute
-    return sorted(name for name in found if Path(name).is_file())
+        return
+    for name in glob.iglob(str(Path(glob.escape(str(root))) / path), recursive=True):  # noqa: PTH207 - may be absolute
+        try:
+            seen = os.stat(name)  # noqa: PTH116 - there may be many thousand
+        except OSError:  # gone since, or a link to nothing
+            continue
+        if stat.S_ISREG(seen.st_mode):
+            yield name, seen
 
 
 def file_list(files: list[str]) -> str:
