@@ -125,7 +125,8 @@ CASES: dict[str, str] = {
     )
     + "  - id: next\n    type: transform\n    target: marts.next\n    sql: select «gone» from marts.daily\n",
     "column_of_a_history": merge("    mode: scd2\n    key: [order_id]\n")
-    + "  - id: next\n    type: transform\n    target: marts.next\n    sql: select is_current, «valid_til» from marts.daily\n",
+    + "  - id: next\n    type: transform\n    target: marts.next\n"
+    "    sql: select is_current, «valid_til» from marts.daily\n",
     # --- how SQL stands in YAML
     "plain_scalar": merge("", "select order_id, «amuont» from raw.orders"),
     "single_quoted": merge("", "'select order_id, ''x'' as x, «amuont» from raw.orders'"),
@@ -133,7 +134,8 @@ CASES: dict[str, str] = {
     "double_quoted_with_escapes": merge("", '"select order_id,\\n «amuont» from raw.orders"'),
     "folded": "  - id: daily\n    type: transform\n    target: marts.daily\n    sql: >\n      select order_id,\n"
     "      «amuont»\n      from raw.orders\n",
-    "folded_and_stripped": "  - id: daily\n    type: transform\n    target: marts.daily\n    sql: >-\n\n      select order_id\n"
+    "folded_and_stripped": "  - id: daily\n    type: transform\n    target: marts.daily\n    sql: >-\n\n"
+    "      select order_id\n"
     "      from raw.orders\n      where «amuont» > 0\n",
     "block_kept": "  - id: daily\n    type: transform\n    target: marts.daily\n    sql: |+\n      select order_id,\n"
     "        «amuont»\n      from raw.orders\n\n",
@@ -230,7 +232,8 @@ CASES: dict[str, str] = {
     "check_of_a_load": "  - id: again\n    type: load\n    source: {connector: csv, path: orders.csv}\n"
     "    target: raw.again\n    checks:\n      - not_null: [«orderid»]\n",
     "check_step": "  - id: look\n    type: check\n    table: raw.orders\n    checks:\n      - not_null: [«ordr_id»]\n",
-    "check_step_of_no_table": "  - id: look\n    type: check\n    table: «raw.oders»\n    checks:\n      - not_null: [order_id]\n",
+    "check_step_of_no_table": "  - id: look\n    type: check\n    table: «raw.oders»\n"
+    "    checks:\n      - not_null: [order_id]\n",
     # --- exports
     "export_sql": export("    sql: select order_id, «amuont» from raw.orders\n"),
     "export_of_no_table": export("    source: «raw.orrders»\n"),
