@@ -97,7 +97,13 @@ class TransientError(StepError):
 
 
 class CheckFailed(StepError):
-    """A check of severity `error` does not hold; the target keeps its old rows."""
+    """A check of severity `error` does not hold; the target keeps its old rows. `results` are those of all checks."""
+
+    def __init__(
+        self, message: str, *, hint: str | None = None, code: str | None = None, results: Iterable[Any] = ()
+    ) -> None:
+        super().__init__(message, hint=hint, code=code)
+        self.results: tuple[Any, ...] = tuple(results)
 
 
 class SchemaChanged(StepError):

@@ -33,7 +33,7 @@ from sqlflow.spec import Pipeline as PipelineModel
 
 RESERVED = {
     "step type": frozenset(Envelope.model_fields),
-    "connector": frozenset({*Envelope.model_fields, "connection", "connector", "incremental"}),
+    "connector": frozenset({*Envelope.model_fields, "connection", "connector", "incremental", "circuit_breaker"}),
     "check": frozenset(CheckOptions.model_fields),
 }
 
@@ -76,15 +76,16 @@ class Pipeline:
         exclude: Sequence[str] = (),
         fail_fast: bool = False,
         offline: bool = False,
+        sources: bool = True,
         asked: Asked | None = None,
     ) -> Plan:
-        """Resolve the document to steps that can run.
+        """Resolve the document to steps that can run. `sources`: whether the files that are read have to be there.
 
         Raises:
             DocumentError: it cannot run; carries every problem.
 
         """
-        return self._plan(_request(profile, vars, select, exclude, fail_fast, offline, asked))
+        return self._plan(_request(profile, vars, select, exclude, fail_fast, offline, asked, sources))
 
     def plan_again(self, run_id: str | None = None) -> tuple[Plan, Interrupted]:
         """Plan what is left of a run: the one named, or the last one of this pipeline.
@@ -276,6 +277,7 @@ def _request(
     fail_fast: bool = False,
     offline: bool = False,
     asked: Asked | None = None,
+    sources: bool = True,
 ) -> Request:
     now = datetime.now(UTC)
     values = {name: _text(value) for name, value in (given or {}).items()}
@@ -289,6 +291,7 @@ def _request(
         tuple(exclude),
         fail_fast,
         offline,
+        sources,
         asked or Asked(),
     )
 

@@ -6,6 +6,7 @@ This room knows nothing of YAML, SQL or terminals; whoever shows a problem decid
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 Severity = Literal["error", "warning", "unchecked"]
+_WORD = re.compile(r"\$\{[^}]*\}?|[\w.$@/\\:*+-]*[\w*]|\S")
 
 
 @dataclass(frozen=True, order=True)
@@ -23,6 +25,12 @@ class Mark:
     line: int
     column: int
     text: str = field(default="", compare=False, repr=False)
+
+    @property
+    def width(self) -> int:
+        """How many characters the word at this place has; 1 where its line is not known."""
+        found = _WORD.match(self.text, self.column - 1)
+        return max(1, found.end() - found.start()) if found else 1
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}:{self.column}"

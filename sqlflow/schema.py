@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from sqlflow.registry import Catalog
 from sqlflow.sdk import Endpoint, Role, field_docs, roles
-from sqlflow.spec import CheckOptions, Connection, Defaults, Envelope, Pipeline, Profile, Project
+from sqlflow.spec import CheckOptions, Connection, Defaults, Envelope, Pipeline, Profile, Project, Resilience
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 INTERPOLATED = {"type": "string", "pattern": r"\$\{"}
@@ -147,23 +147,23 @@ class _Composer:
     def connection(self) -> dict[str, Any]:
         """Return the schema of a named connection."""
         if "connection" not in self.definitions:
-            names = self.catalog.names("connector")
-            rules = []
+            rules, names, shared = [], self.catalog.names("connector"), self.model(Resilience)["properties"]
             for name in names:
-                config = self.model(self.catalog.connector(name).Config)
+                config = self.model((connector := self.catalog.connector(name)).Config)
                 rules.append({
                     "if": _type_is(name, "connector"),
                     "then": {
-                        "properties": {"connector": True, **config["properties"]},
+                        "properties": {"connector": True, **{k: shared[k] for k in sorted(connector.resilience)},
+                                       **config["properties"]},
                         "required": config.get("required", []),
                         "additionalProperties": False,
                     },
                 })  # fmt: skip
-            docs = field_docs(Connection)
+            connector_key = {"enum": names, "description": field_docs(Connection)["connector"]}
             self.definitions["connection"] = {
                 "type": "object",
                 "required": ["connector"],
-                "properties": {"connector": {"enum": names, "description": docs["connector"]}},
+                "properties": {"connector": connector_key},
                 "allOf": rules,
             }
         return {"$ref": "#/$defs/connection"}
@@ -179,7 +179,7 @@ class _Composer:
                 forms = [long]
                 if kind.shorthand:
                     forms.insert(0, long["properties"][kind.shorthand])
-                kinds[name] = {"description": (kind.__doc__ or "").strip().splitlines()[0], "anyOf": forms}
+                kinds[name] = {"description": (kind.__doc__ or "").strip().partition("\n")[0], "anyOf": forms}
                 # bare values are short forms; a mapping is the long one
             self.definitions["check"] = {
                 "type": "object",

@@ -13,7 +13,8 @@ from sqlflow.plan import Connections, EnginePlan, Scope, declared_connections, e
 from sqlflow.problem import Problem
 from sqlflow.project import ActiveProfile, Workspace, open_workspace
 from sqlflow.registry import Catalog
-from sqlflow.sdk import Opening, Redactor, Session
+from sqlflow.resilience import Guards, Surroundings
+from sqlflow.sdk import BoundEndpoint, ConnectionReport, Opening, Redactor, Session, StepInput, never
 from sqlflow.spec import Diagnosis, Document, Pipeline, Source, read_pipeline
 
 
@@ -67,6 +68,19 @@ def connections(start: Path, spec: Path | None, profile: str | None) -> tuple[Co
     )
 
 
+def try_connection(known: Connections, name: str, folder: Path) -> ConnectionReport:
+    """Try a connection that is known to be whole, within the limits that it sets itself."""
+    bound = known.get(name)
+    if bound is None:
+        raise SQLFlowError(f"connection {name!r} is not whole", hint="run `sqlflow validate`")
+    given = StepInput(None, endpoints={name: BoundEndpoint(bound[0], bound[1], None, name, connection=name)})
+    connector = Guards(known.resilience).given(given, Surroundings(never)).endpoints[name].connector
+    try:
+        return connector.test(bound[1], folder)
+    except SQLFlowError as error:
+        return ConnectionReport.failure(error)
+
+
 def _surroundings(
     workspace: Workspace, document: Document[Pipeline] | None, profile: str | None, catalog: Catalog
 ) -> tuple[ActiveProfile, Diagnosis, Scope]:
@@ -78,7 +92,7 @@ def _surroundings(
     return (
         found,
         diagnosis,
-        Scope(catalog, os.environ, Redactor(), new_run_id(now), now, found.name, offline=False),
+        Scope(catalog, os.environ, Redactor(), new_run_id(now), now, found.name, False, workspace.folder),
     )
 
 

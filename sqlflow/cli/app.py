@@ -12,7 +12,9 @@ import typer
 VERBS = {
     "run": "run",
     "validate": "validate",
+    "lint": "lint",
     "plan": "plan",
+    "test": "spectests",
     "vars": "vars",
     "query": "query",
     "explain": "explain",

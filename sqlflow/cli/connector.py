@@ -25,7 +25,7 @@ def list_connectors(output: OutputOption = Output.text) -> int:
             "reads": owned.item.ReadOptions is not None,
             "writes": sorted(owned.item.write_modes) if owned.item.WriteOptions is not None else [],
             "from": f"{owned.owner.distribution} {owned.owner.version}",
-            "description": (owned.item.__doc__ or "").strip().splitlines()[0],
+            "description": (owned.item.__doc__ or "").strip().partition("\n")[0],
         }
         for owned in sorted(installed().all("connector"), key=lambda o: o.name)
     ]
@@ -38,16 +38,22 @@ def list_connectors(output: OutputOption = Output.text) -> int:
 
 
 @app.command(epilog="Example: sqlflow connector describe csv")
-def describe(name: Annotated[str, typer.Argument(help="The connector.", show_default=False)]) -> int:
-    """Show every option of a connector."""
+def describe(
+    name: Annotated[str, typer.Argument(help="The connector.", show_default=False)], output: OutputOption = Output.text
+) -> int:
+    """Show every option of a connector, and a document that uses it."""
     from sqlflow.errors import SQLFlowError
     from sqlflow.pipeline import installed
     from sqlflow.registry import Unknown
 
-    from .reference import connector_text
+    from .reference import connector_data, connector_text
+    from .render import show_json
 
     try:
-        print(connector_text(installed(), name))
+        if output is Output.json:
+            show_json(connector_data(installed(), name))
+        else:
+            print(connector_text(installed(), name))
     except Unknown as error:
         raise SQLFlowError(str(error), hint=error.hint) from None
     return 0
@@ -70,7 +76,7 @@ def test(
 
     from sqlflow.errors import DocumentError
     from sqlflow.problem import Problem, did_you_mean
-    from sqlflow.warehouse import connections
+    from sqlflow.warehouse import connections, try_connection
 
     from .render import duration, show_json
 
@@ -82,24 +88,40 @@ def test(
     if bound is None:
         raise DocumentError(known.declared[connection].diagnosis.problems)
     started = time.perf_counter()
-    report = bound[0].test(bound[1], workspace.folder)
+    report = try_connection(known, connection, workspace.folder)
     took = (time.perf_counter() - started) * 1000
     data = {
         "connection": connection,
         "connector": bound[0].name,
         "ok": report.ok,
         "message": report.message,
+        "kind": report.kind,
+        "reachable": report.reachable,
+        "authenticated": report.authenticated,
+        "can_read": report.can_read,
+        "can_write": report.can_write,
+        "version": report.version,
+        "latency_ms": None if report.latency_ms is None else round(report.latency_ms, 3),
         "facts": dict(report.facts),
         "duration_ms": round(took, 1),
     }
     if output is Output.json:
         show_json(redactor.value(data))
-    else:
-        print(
-            redactor.text(
-                f"{connection} ({bound[0].name}): {'ok' if report.ok else 'FAIL'}, {report.message}, {duration(took)}"
-            )
-        )
-        for name, fact in report.facts.items():
-            print(redactor.text(f"  {name}: {fact}"))
+        return 0 if report.ok else 1
+    state = "ok" if report.ok else "FAIL"
+    lines = [f"{connection} ({bound[0].name}): {state}, {report.message}, {duration(took)}"]
+    words = {
+        "reachable": "reachable",
+        "authenticated": "authenticated",
+        "can_read": "may read",
+        "can_write": "may write",
+    }
+    answers: dict[Any, str] = {True: "yes", False: "no"}
+    lines += [f"  {word}: {answers[found]}" for key, word in words.items() if (found := data[key]) is not None]
+    if report.version is not None:
+        lines.append(f"  version: {report.version}")
+    if report.latency_ms is not None:
+        lines.append(f"  latency: {duration(report.latency_ms)}")
+    lines += [f"  {name}: {fact}" for name, fact in report.facts.items()]
+    print(redactor.text("\n".join(lines)))
     return 0 if report.ok else 1

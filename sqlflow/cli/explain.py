@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 import typer
@@ -25,12 +26,16 @@ def run(
     """Explain a problem code, or the options of a step type, connector or check."""
     from sqlflow.codes import all_codes, explain
     from sqlflow.errors import SQLFlowError
+    from sqlflow.pipeline import installed
     from sqlflow.problem import did_you_mean
 
+    from .lint import meanings
     from .render import paint, show_json
 
     name = words[-1]
     found = explain(name.upper()) if len(words) == 1 else None
+    if found is None and len(words) == 1 and re.fullmatch(r"[A-Za-z]+\d+", name):
+        found = meanings(installed()).get(name.upper())
     if found is None:
         from .reference import described, kinds_of, known_names
 

@@ -34,6 +34,17 @@ class Output(StrEnum):
     json = "json"
 
 
+class Format(StrEnum):
+    """How a verb reports: to a person, to a program, or to what reads the results of CI."""
+
+    text = "text"
+    json = "json"
+    github = "github"
+    sarif = "sarif"
+    junit = "junit"
+    markdown = "markdown"
+
+
 Spec = Annotated[Path, typer.Argument(metavar="SPEC", help="The pipeline document.", show_default=False)]
 ProfileOption = Annotated[
     str | None, typer.Option("--profile", "-p", help="Environment of the project to use.", show_default=False)
@@ -70,6 +81,9 @@ ResumeOption = Annotated[
     ),
 ]
 OutputOption = Annotated[Output, typer.Option("--output", "-o", help="Answer for people or for machines.")]
+FormatOption = Annotated[
+    Format, typer.Option("--output", "-o", help="Answer for people, for programs, or in a format that CI reads.")
+]
 
 
 def variables(given: list[str] | None) -> dict[str, str]:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from .options import (
     ExcludeOption,
-    Output,
-    OutputOption,
+    Format,
+    FormatOption,
     ProfileOption,
     SelectOption,
     Spec,
@@ -29,33 +29,49 @@ def run(
     var: VarOption = None,
     select: SelectOption = None,
     exclude: ExcludeOption = None,
-    output: OutputOption = Output.text,
+    output: FormatOption = Format.text,
 ) -> int:
     """Show what a run would do, in order, without doing it."""
-    import sys
-
     from sqlflow.pipeline import Pipeline
 
-    from .render import plural, problem_text, show_json, table
+    from .reporting import reported
 
-    plan = Pipeline.from_file(spec).plan(
-        profile=profile,
-        vars=variables(var),
-        select=selectors(select),
-        exclude=selectors(exclude),
-        offline=True,
-    )
+    def work() -> int:
+        plan = Pipeline.from_file(spec).plan(
+            profile=profile,
+            vars=variables(var),
+            select=selectors(select),
+            exclude=selectors(exclude),
+            offline=True,
+        )
+        return shown(plan, output)
+
+    return reported("plan", spec, output, work)
+
+
+def shown(plan: Plan, output: Format) -> int:
+    """Show a plan; returns the exit code."""
+    import sys
+
+    from sqlflow.report import Planned
+
+    from .render import plural, problem_text, show_json, table
+    from .reporting import places, show_report
+
     tables, note = inventory(plan)
     steps = [step_data(plan, position, tables) for position in range(len(plan.steps))]
-    if output is Output.json:
-        data = {
-            "pipeline": plan.pipeline,
-            "profile": plan.profile,
-            "file": str(plan.path),
-            "note": note,
-            "steps": steps,
-        }
+    data = {
+        "pipeline": plan.pipeline,
+        "profile": plan.profile,
+        "file": str(plan.path),
+        "note": note,
+        "steps": steps,
+    }
+    if output is Format.json:
         show_json(plan.redactor.value(data))
+        return 0
+    if output is not Format.text:
+        show_report(Planned(plan.redactor.value(data), plan.notes, places(plan)[0]), output)
         return 0
     for problem in plan.notes:
         print(problem_text(problem, sys.stderr), file=sys.stderr)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from .options import Output, OutputOption, ProfileOption, Spec, VarOption, variables
+from .options import Format, Output, OutputOption, ProfileOption, Spec, VarOption, variables
 
 app = typer.Typer(help="Look at rows that were set aside, and try them again.", no_args_is_help=True)
 
@@ -110,7 +110,7 @@ def retry(
 
     pipeline = Pipeline.from_file(spec)
     plan = pipeline.plan(profile=profile, vars=variables(var))
-    return executed(retrying(plan, planned(plan, step)), pipeline.catalog, output)
+    return executed(retrying(plan, planned(plan, step)), pipeline.catalog, Format(output))
 
 
 @app.command(epilog="Example: sqlflow quarantine drop specs/orders.yaml orders")

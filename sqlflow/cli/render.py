@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, TextIO
 
 from sqlflow.errors import DocumentError, SQLFlowError
-from sqlflow.problem import Problem
+from sqlflow.problem import Mark, Problem
 
-_WORD = re.compile(r"\$\{[^}]*\}?|[\w.$@/\\:*+-]*[\w*]|\S")
 _CODES = {"red": "31", "yellow": "33", "green": "32", "blue": "34", "dim": "2", "bold": "1"}
 MAX_LINE = 160
 
@@ -36,7 +34,7 @@ def problem_text(problem: Problem, stream: TextIO) -> str:
     kind = "" if problem.severity == "error" else f"{problem.severity}: "
     lines = [f"{paint(where, 'bold', stream)}{paint(problem.code, colour, stream)} {kind}{problem.message}"]
     if problem.mark and problem.mark.text.strip():
-        lines += excerpt(problem.mark.text, problem.mark.line, problem.mark.column, stream)
+        lines += excerpt(problem.mark, stream)
     lines += [f"   also at {mark}" for mark in problem.related]
     if problem.hint:
         first, *rest = problem.hint.split("\n")
@@ -45,16 +43,15 @@ def problem_text(problem: Problem, stream: TextIO) -> str:
     return "\n".join(lines)
 
 
-def excerpt(text: str, line: int, column: int, stream: TextIO) -> list[str]:
-    """Return a source line with a caret below the word at a column; a long line is shown around it."""
-    start = 0
+def excerpt(mark: Mark, stream: TextIO) -> list[str]:
+    """Return the line of a place with a caret below its word; a long line is shown around it."""
+    text, column, start = mark.text, mark.column, 0
     if len(text) > MAX_LINE:
         start = max(0, min(column - MAX_LINE // 2, len(text) - MAX_LINE))
     shown = text[start : start + MAX_LINE].expandtabs(1)
     position = column - 1 - start
-    found = _WORD.match(shown, position)
-    width = max(1, (found.end() - position) if found else 1)
-    number = f"{line:5}"
+    width = min(mark.width, max(1, len(shown) - position))
+    number = f"{mark.line:5}"
     return [
         f"{number} | {shown}",
         f"{' ' * len(number)} | {' ' * position}{paint('^' * width, 'red', stream)}",

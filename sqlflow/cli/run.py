@@ -17,9 +17,9 @@ from .options import (
     LAST,
     ChangedOption,
     ExcludeOption,
+    Format,
+    FormatOption,
     FromOption,
-    Output,
-    OutputOption,
     ProfileOption,
     RefreshOption,
     ResumeOption,
@@ -51,33 +51,38 @@ def run(
     until: ToOption = None,
     changed: ChangedOption = False,
     resume: ResumeOption = None,
-    output: OutputOption = Output.text,
+    output: FormatOption = Format.text,
 ) -> int:
     """Run a pipeline."""
     from sqlflow.pipeline import Pipeline
     from sqlflow.plan import Asked
 
-    pipeline = Pipeline.from_file(spec)
-    asked = Asked(full_refresh, since, until, changed)
-    interrupted = None
-    if resume is not None:
-        if asked != Asked() or profile or var or select or exclude:
-            hint = "a run goes on as it began: give --resume alone"
-            raise DocumentError([Problem("SF413", "--resume takes no other option", None, hint)])
-        plan, interrupted = pipeline.plan_again(None if resume == LAST else resume)
-    else:
-        plan = pipeline.plan(
-            profile=profile,
-            vars=variables(var),
-            select=selectors(select),
-            exclude=selectors(exclude),
-            fail_fast=fail_fast,
-            asked=asked,
-        )
-    return executed(plan, pipeline.catalog, output, interrupted)
+    from .reporting import reported
+
+    def work() -> int:
+        pipeline = Pipeline.from_file(spec)
+        asked = Asked(full_refresh, since, until, changed)
+        interrupted = None
+        if resume is not None:
+            if asked != Asked() or profile or var or select or exclude:
+                hint = "a run goes on as it began: give --resume alone"
+                raise DocumentError([Problem("SF413", "--resume takes no other option", None, hint)])
+            plan, interrupted = pipeline.plan_again(None if resume == LAST else resume)
+        else:
+            plan = pipeline.plan(
+                profile=profile,
+                vars=variables(var),
+                select=selectors(select),
+                exclude=selectors(exclude),
+                fail_fast=fail_fast,
+                asked=asked,
+            )
+        return executed(plan, pipeline.catalog, output, interrupted)
+
+    return reported("run", spec, output, work)
 
 
-def executed(plan: Plan, catalog: Catalog, output: Output, interrupted: Interrupted | None = None) -> int:
+def executed(plan: Plan, catalog: Catalog, output: Format, interrupted: Interrupted | None = None) -> int:
     """Execute a plan, showing how it goes; returns the exit code."""
     from sqlflow.pipeline import run_plan
 
@@ -86,14 +91,21 @@ def executed(plan: Plan, catalog: Catalog, output: Output, interrupted: Interrup
 
     stop = Event()
     _obey_signals(stop)
-    for note in plan.notes:
+    for note in plan.notes if output in (Format.text, Format.json) else ():
         print(problem_text(note, sys.stderr), file=sys.stderr)
-    watching: list[Any] = [watcher()] if output is Output.text else []
+    watching: list[Any] = [watcher()] if output is Format.text else []
     result = run_plan(plan, catalog, watching, stop, interrupted=interrupted)
     for notice in result.notices:
         print(f"warning: {notice}", file=sys.stderr)
-    if output is Output.json:
-        show_json(plan.redactor.value(result.record.as_dict()))
+    record = plan.redactor.value(result.record.as_dict())
+    if output is Format.json:
+        show_json(record)
+    elif output is not Format.text:
+        from sqlflow.report import Ran
+
+        from .reporting import places, show_report
+
+        show_report(Ran(record, plan.notes, *places(plan)), output)
     return {"succeeded": 0, "failed": 1}.get(result.status, 130)
 
 

@@ -12,7 +12,7 @@ import typer
 from sqlflow.errors import exit_status
 from sqlflow.problem import Problem
 
-from .options import Output, OutputOption, ProfileOption, VarOption, variables
+from .options import Format, FormatOption, ProfileOption, VarOption, variables
 
 EXAMPLE = "Example: sqlflow validate specs/ --profile prod"
 
@@ -34,12 +34,13 @@ def run(
     with_functions: Annotated[
         bool, typer.Option("--with-functions", help="Import the project's functions, whose source is only read else.")
     ] = False,
-    output: OutputOption = Output.text,
+    output: FormatOption = Format.text,
 ) -> int:
     """Tell every problem of every document, its SQL held against the columns that are known; nothing is run."""
     from sqlflow.pipeline import installed, validate_all
 
-    from .render import plural, problem_data, show_json, show_problems
+    from .render import plural, show_problems
+    from .reporting import tell
 
     files, problems = collect(specs or [])
     given = variables(var)
@@ -49,8 +50,8 @@ def run(
     problems = list(dict.fromkeys(problems))
     errors = sum(p.severity == "error" for p in problems)
     unchecked = sum(p.severity == "unchecked" for p in problems)
-    if output is Output.json:
-        show_json({"files": [str(f) for f in files], "problems": [problem_data(p) for p in problems]})
+    if output is not Format.text:
+        tell("validate", tuple(str(f) for f in files), tuple(problems), output)
         return exit_status(problems)
     show_problems(problems, sys.stdout)
     checked = plural(len(files), "document")

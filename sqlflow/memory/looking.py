@@ -10,6 +10,7 @@ from typing import Any
 from sqlflow.errors import DocumentError, StepError
 from sqlflow.plan import PlannedStep
 from sqlflow.problem import Problem
+from sqlflow.resilience import Guards, Surroundings
 from sqlflow.run import register_functions
 from sqlflow.sdk import (
     ArrowStream,
@@ -31,6 +32,7 @@ from sqlflow.sdk import (
     declared,
     fold,
     increment,
+    never,
     normal_type,
     parse_moment,
     quote,
@@ -140,6 +142,8 @@ def looking(
     session = book.session.fork()
     try:
         plan = book.plan
+        around = Surroundings(never, session.interrupt)
+        step = replace(step, given=Guards(plan.resilience).given(step.given, around))
         token = Token(plan.run_id, step.id, 1, plan.pipeline)
         memory = StepMemory(
             lambda: tuple(e for e in session.state(plan.pipeline, step.id) if not (anew and fault_of(e)))

@@ -7,6 +7,7 @@ from .effects import effects
 from .endpoints import Connections, declared_connections
 from .engines import engine_plan
 from .graph import feeds, table_key
+from .guests import guarded
 from .model import Asked, Condition, EnginePlan, Plan, PlannedStep
 from .places import CheckPlace, Places
 from .planner import Request, draft_plan, make_plan
@@ -31,6 +32,7 @@ __all__ = [
     "effects",
     "engine_plan",
     "feeds",
+    "guarded",
     "make_plan",
     "parse_ahead",
     "table_key",

@@ -118,6 +118,7 @@ class StepBinder:
             retry=envelope.retry,
             timeout=envelope.timeout,
             functions=frozenset(binder.functions),
+            check_marks=tuple(bound.mark for bound in checks),
             skip="when is false" if condition and condition.holds is False else None,
             places=Places(node, self.diagnosis.source, fields, tuple(bound.place for bound in checks), binder.when),
         )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlflow.errors import PluginError
-from sqlflow.problem import did_you_mean
+from sqlflow.problem import Mark, did_you_mean
 from sqlflow.registry import Catalog, Unknown
 from sqlflow.sdk import Check, CheckKind, CheckScope, Role, roles, values_at
 from sqlflow.spec import CheckOptions, Mapping, Node, Scalar, Sequence, find, to_data, validate
@@ -22,10 +22,11 @@ COMMON = frozenset(CheckOptions.model_fields)
 
 @dataclass(frozen=True)
 class BoundCheck:
-    """A check and the tables that its SQL reads."""
+    """A check, the tables that its SQL reads, and its place."""
 
     check: Check
     reads: frozenset[str]
+    mark: Mark
     place: CheckPlace
 
 
@@ -87,9 +88,8 @@ def _bind(
     check = Check(
         name, kind, config, scope, options.severity, options.where, options.max_failures, options.quarantine, parameters
     )
-    return BoundCheck(
-        check, frozenset(reads), CheckPlace(node, diagnosis.source, tuple(fields), frozenset(reads), sound)
-    )
+    stood = CheckPlace(node, diagnosis.source, tuple(fields), frozenset(reads), sound)
+    return BoundCheck(check, frozenset(reads), diagnosis.source.at(node), stood)
 
 
 def _kind(node: Node, what: str, catalog: Catalog, binder: Binder) -> CheckKind | None:

@@ -11,9 +11,22 @@ from sqlflow.problem import Problem, did_you_mean
 from sqlflow.project import ActiveProfile, Workspace
 from sqlflow.registry import Catalog
 from sqlflow.sdk import BoundEndpoint, ConfigModel, Connector, Role
-from sqlflow.spec import Connection, Diagnosis, Document, Mapping, Node, Pipeline, Scalar, interpolate, validate
+from sqlflow.spec import (
+    RESILIENCE,
+    Connection,
+    Diagnosis,
+    Document,
+    Mapping,
+    Node,
+    Pipeline,
+    Resilience,
+    Scalar,
+    interpolate,
+    validate,
+)
 
 from .guests import guarded, looked_up
+from .resilience import misplaced, note_idle
 from .variables import Scope
 
 
@@ -52,6 +65,8 @@ class Connections:
     declared: dict[str, DeclaredConnection]
     unknown: set[str] = field(default_factory=set)
     """Connections with a value that is not known here."""
+    resilience: dict[str, Resilience] = field(default_factory=dict)
+    """What core enforces around the calls of the connections that were looked at."""
     _bound: dict[str, tuple[Connector[Any], ConfigModel] | None] = field(default_factory=dict)
 
     def get(self, name: str) -> tuple[Connector[Any], ConfigModel] | None:
@@ -75,15 +90,19 @@ class Connections:
     def _bind(self, name: str, declared: DeclaredConnection) -> tuple[Connector[Any], ConfigModel] | None:
         node, diagnosis = declared.node, declared.diagnosis
         what = f"connection {name!r}"
-        if validate(Connection, node, diagnosis, what=what, lookup=self.scope) is None or not isinstance(node, Mapping):
+        shape = validate(Connection, node, diagnosis, what=what, lookup=self.scope)
+        if shape is None or not isinstance(node, Mapping):
             return None
         connector = find_connector(self.catalog, node.values["connector"], diagnosis)
         if connector is None:
             return None
-        rest = without(node, {"connector"})
+        # what the connector has a key for as well, it is given as well: it may be able to keep it more closely
+        rest = without(node, {"connector"} | (RESILIENCE - set(connector.Config.model_fields)))
         if interpolate(rest, self.scope, Diagnosis(diagnosis.source)).unknown:
             self.unknown.add(name)
-        config = validate(connector.Config, rest, diagnosis, what=what, lookup=self.scope)
+        note_idle(shape, node, connector, what, diagnosis)
+        self.resilience[name] = shape
+        config = validate(connector.Config, rest, diagnosis, what=what, lookup=self.scope, extra_known=RESILIENCE)
         if config is None:
             return None
         remember_secrets(config, self.scope)
@@ -142,6 +161,7 @@ def bind_endpoint(
         )
         return None
     rest = without(rest, set(connector.Config.model_fields)) if inline is not None else rest
+    rest = without(rest, misplaced(rest, connector, model.model_fields, what, diagnosis))
     options = validate(
         model,
         rest,
@@ -156,7 +176,7 @@ def bind_endpoint(
     if (
         unknown or interpolate(node, scope, Diagnosis(diagnosis.source)).unknown
     ):  # nothing can be said of values not known here
-        return BoundEndpoint(connector, config, options, label, incremental)
+        return BoundEndpoint(connector, config, options, label, incremental, label if inline is None else None)
     for found in guarded(connector, lambda: list(connector.objections(config, options, folder))):
         mark = diagnosis.source.at(node.values.get(found.option, node))
         problem = Problem(found.code, f"{what}: {found.message}", mark, found.hint)
@@ -164,7 +184,7 @@ def bind_endpoint(
             missing.append((connector.place(config, options), problem))
         else:
             diagnosis.problems.append(problem)
-    return BoundEndpoint(connector, config, options, label, incremental)
+    return BoundEndpoint(connector, config, options, label, incremental, label if inline is None else None)
 
 
 def _incremental(

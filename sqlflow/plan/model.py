@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlflow.problem import Mark, Problem
 from sqlflow.sdk import Engine, Redactor, StepInput, StepPlan, StepType, StorageBackend, Window
-from sqlflow.spec import FailurePolicy, Retry, Source
+from sqlflow.spec import FailurePolicy, Resilience, Retry, Source
 
 from .places import Places
 from .variables import Value
@@ -59,6 +59,8 @@ class PlannedStep:
     timeout: timedelta | None = None
     functions: frozenset[str] = frozenset()
     window: Window = field(default_factory=Window)
+    check_marks: tuple[Mark, ...] = ()
+    """Where the checks stand, in the order of `given.checks`."""
     skip: str | None = None
     """Why the step does not run, when that is known beforehand."""
     places: Places = field(default_factory=Places, repr=False, compare=False)
@@ -109,6 +111,8 @@ class Plan:
     """Warnings, and what could not be checked here."""
     partial: bool = False
     """Whether steps are missing that could not be planned."""
+    resilience: Mapping[str, Resilience] = field(default_factory=dict)
+    """What core enforces around the calls of each named connection."""
 
     def step(self, step_id: str) -> PlannedStep:
         """Return a step by its id."""

@@ -34,6 +34,7 @@ from .engines import engine_plan
 from .expansion import instances, is_plain_id, with_defaults
 from .graph import build, feeds, ordered
 from .model import Asked, Plan, PlannedStep
+from .resilience import outlasted
 from .rules import reserved_schemas, shared_outputs, shared_tables
 from .selection import selected
 from .sqlfields import parse_ahead
@@ -56,6 +57,8 @@ class Request:
     exclude: tuple[str, ...] = ()
     fail_fast: bool = False
     offline: bool = False
+    sources: bool = True
+    """Whether the files that are read have to be there."""
     asked: Asked = field(default_factory=Asked)
     recorded: MappingType[str, Any] = field(default_factory=dict)
     """Values of variables in the run that is resumed; those that are declared no more do not count."""
@@ -84,7 +87,8 @@ def draft_plan(
     """
     planner = _Planner(document, workspace, catalog, request)
     plan = planner.plan()
-    problems = planner.redactor.problems(planner.problems())
+    wanted = [p for p in planner.problems() if request.sources or p.code != "SF501"]
+    problems = planner.redactor.problems(wanted)
     if plan is None:
         return None, problems
     return replace(plan, notes=tuple(problems), partial=planner.partial), problems
@@ -110,6 +114,7 @@ class _Planner:
             profile = ActiveProfile(None, *_no_profile())
         scope = self._scope(profile)
         self._check_plugins()
+        self._check_lint()
         self.workspace.check_folders()
         connections = Connections(self.catalog, scope, declared_connections(self.document, self.workspace, profile))
         steps = self._steps(scope, connections)
@@ -122,6 +127,8 @@ class _Planner:
         steps = [step if step.id in chosen else replace(step, skip="not selected") for step in steps]
         steps = with_windows(steps, self.request.asked, self.loose)
         self.loose += [*shared_tables(steps), *shared_outputs(steps), *reserved_schemas(steps)]
+        places = {name: (declared.node, declared.diagnosis) for name, declared in connections.declared.items()}
+        self.loose += outlasted(steps, connections.resilience, places)
         model = self.document.model
         if model is None or engine is None:
             return None
@@ -147,6 +154,7 @@ class _Planner:
             asked=self.request.asked,
             select=self.request.select,
             exclude=self.request.exclude,
+            resilience=connections.resilience,
         )
 
     def problems(self) -> list[Problem]:
@@ -196,6 +204,8 @@ class _Planner:
             request.started_at,
             profile.name,
             request.offline,
+            self.workspace.folder,
+            self.loose,
         )
         declarations = []
         project = self.workspace.document
@@ -229,6 +239,16 @@ class _Planner:
                 holder.diagnosis.add(
                     "SF603", problem, node, "write it like sqlflow-postgres>=0.1, and install it with pip"
                 )
+
+    def _check_lint(self) -> None:
+        holder = self.workspace.document
+        named = holder.node("lint") if holder is not None else None
+        if holder is None or not isinstance(named, Mapping):
+            return
+        known = self.catalog.names("lint rule")
+        for code in (code for code in named.values if code not in known):
+            hint = did_you_mean(code, known, noun="rule")
+            holder.diagnosis.add("SF812", f"unknown lint rule {code!r}", named.keys[code], hint)
 
     def _steps(self, scope: Scope, connections: Connections) -> list[PlannedStep]:
         parse_ahead([self.document])

@@ -9,11 +9,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 
-from sqlflow.problem import Mark, did_you_mean
+from sqlflow.problem import Mark, Problem, did_you_mean
 from sqlflow.registry import Catalog, Unknown
-from sqlflow.sdk import Redactor
+from sqlflow.sdk import Redactor, SecretPlace
 from sqlflow.spec import (
     Diagnosis,
     Expression,
@@ -53,6 +54,10 @@ class Scope:
     started_at: datetime
     profile: str | None
     offline: bool
+    folder: Path = Path()
+    """The project's."""
+    noted: list[Problem] = field(default_factory=list)
+    """What secret providers warn of."""
     values: Mapping[str, Value] = field(default_factory=dict)
 
     def value(self, expression: Expression) -> Resolved | None:
@@ -84,11 +89,17 @@ class Scope:
             provider = self.catalog.secret_provider(provider_name)()
         except Unknown:
             return None
-        found = provider.get(key) if provider.local or not self.offline else None
+        place = SecretPlace(self.folder, self._warn)
+        found = provider.find(key, place) if provider.local or not self.offline else None
         if found is None:
             return Resolved(f"${{secret:{name}}}", False, known=False)
         self.redactor.add(found)
         return Resolved(found, False, secret=True)
+
+    def _warn(self, message: str, hint: str) -> None:
+        problem = Problem("SF317", message, None, hint, "warning")
+        if problem not in self.noted:
+            self.noted.append(problem)
 
 
 def _plain(value: Any) -> Any:

@@ -12,12 +12,13 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from sqlflow.sdk import CheckKind, Connector, Engine, SecretProvider, StepType, StorageBackend, Udf
+from sqlflow.sdk import CheckKind, Connector, Engine, LintRule, SecretProvider, StepType, StorageBackend, Udf
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+_CODE = re.compile(r"[A-Z]+[0-9]+")
 _PARENTS: dict[str, type] = {
     "step type": StepType, "connector": Connector, "engine": Engine, "storage backend": StorageBackend,
-    "check": CheckKind, "secret provider": SecretProvider,
+    "check": CheckKind, "lint rule": LintRule, "secret provider": SecretProvider,
 }  # fmt: skip
 
 
@@ -31,6 +32,8 @@ def objection(kind: str, brought: Any, reserved: Mapping[str, Collection[str]]) 
     name = getattr(brought, "name", None)
     if kind in (*_PARENTS, "function") and (not isinstance(name, str) or not _NAME.fullmatch(name)):
         return f"{brought!r} needs a class attribute `name` of letters, digits, _ and -, found {name!r}"
+    if kind == "lint rule" and not _CODE.fullmatch(str(name)):
+        return f"a lint rule is named by its code, such as ACME001, found {name!r}"
     if parent is not None and (lacking := _lacking(brought, parent)):
         return f"{kind} {name!r} lacks {_list(lacking)}"
     return _key_objection(kind, brought, set(reserved.get(kind, ())))

@@ -11,7 +11,18 @@ from typing import Any
 
 from sqlflow.errors import PluginBroken, PluginConflict
 from sqlflow.problem import did_you_mean
-from sqlflow.sdk import CheckKind, Connector, Engine, Late, Observer, SecretProvider, StepType, StorageBackend, Udf
+from sqlflow.sdk import (
+    CheckKind,
+    Connector,
+    Engine,
+    Late,
+    LintRule,
+    Observer,
+    SecretProvider,
+    StepType,
+    StorageBackend,
+    Udf,
+)
 
 from .admission import objection
 from .host import Host, PluginRecord
@@ -23,6 +34,7 @@ HOOKS = {
     "storage backend": "sqlflow_storage_backends",
     "engine": "sqlflow_engines",
     "check": "sqlflow_checks",
+    "lint rule": "sqlflow_lint_rules",
     "secret provider": "sqlflow_secret_providers",
     "observer": "sqlflow_observers",
     "command": "sqlflow_commands",
@@ -73,6 +85,10 @@ class Catalog:
     def check(self, name: str) -> type[CheckKind]:
         """Return a check kind by name."""
         return self._one("check", name)  # type: ignore[no-any-return]
+
+    def lint_rules(self) -> list[type[LintRule]]:
+        """Return every lint rule, in the order of their codes."""
+        return [owned.item for owned in sorted(self.all("lint rule"), key=lambda o: o.name)]
 
     def secret_provider(self, name: str) -> type[SecretProvider]:
         """Return a secret provider by name."""
@@ -145,7 +161,8 @@ class Catalog:
             return None
         loaded = replace(owned, item=item)
         others = self._kinds[kind][owned.name]
-        others[others.index(owned)] = loaded
+        if owned in others:  # another thread may have been first
+            others[others.index(owned)] = loaded
         return loaded
 
     def _one(self, kind: str, name: str) -> Any:

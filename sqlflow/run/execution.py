@@ -90,7 +90,14 @@ def _execute(
     keep_open: bool,
 ) -> Finished:
     functions = _functions(plan, catalog)
-    session = open_session(plan)
+    record = _blank(plan)
+    journal = Journal(plan, record, again=interrupted is not None)
+    begun = False
+    try:
+        session = open_session(plan)
+    except BaseException:
+        journal.abandon()
+        raise
     claim = Claim(_location(plan), Holder(f"run {plan.run_id}", plan.pipeline))
     finished = False
     try:
@@ -98,13 +105,13 @@ def _execute(
         session.prepare(sorted({schema for step in plan.steps for schema in _schemas(step.plan.writes)}))
         for function in functions:
             _register(session, function)
-        record = _blank(plan)
         prints = Fingerprints(plan, catalog, {f.name.lower(): f for f in functions})
         if interrupted is not None:
             plan = resumed(plan, record, interrupted, session, prints)
-        journal = Journal(plan, again=interrupted is not None)
+        journal.plan = plan
         made = [(owner.name, make()) for owner, make in catalog.observers()]
         bus = Bus([("journal", journal), *observers, *made, *tracer.observers], plan.redactor)
+        begun = True
         try:
             _run(plan, tracer.wrap(session), bus, record, journal, stop, prints)
         finally:
@@ -112,6 +119,8 @@ def _execute(
         finished = True
         return Finished(record, (*_left(claim), *bus.broken), session if keep_open else None)
     finally:
+        if not begun:
+            journal.abandon()
         claim.release()
         if not (keep_open and finished):
             session.close()

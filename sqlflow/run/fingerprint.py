@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 from types import CodeType, FunctionType
 from typing import Any
 
-from sqlflow.errors import SQLFlowError
+from sqlflow.errors import RunInterrupted, SQLFlowError, TransientError
 from sqlflow.plan import Plan, PlannedStep, table_key
 from sqlflow.registry import Catalog
-from sqlflow.sdk import SQL_ROLES, BoundEndpoint, Role, Session, Udf, role_of
+from sqlflow.resilience import Guarded
+from sqlflow.sdk import SQL_ROLES, BoundEndpoint, Role, Session, StepInput, Udf, role_of
 
 UNKNOWN = "unknown"
 """Stands for a part without identity; it is never equal to anything."""
@@ -52,14 +53,21 @@ class Fingerprints:
         parts |= {f"variable {name}": _hash(values.get(name)) for name in sorted(used - hidden)}
         return parts | {f"function {name}": self._source(name) for name in sorted(step.functions & set(self.functions))}
 
-    def full(self, step: PlannedStep, session: Session) -> Parts:
-        """Add what the step reads: the data version of every table, and the identity of every file."""
+    def full(self, step: PlannedStep, session: Session, given: StepInput) -> Parts:
+        """Add what the step reads: the data version of every table, and the identity of every file.
+
+        `given` is the step's input as this attempt sees it; files that are listed here are not listed again by it.
+
+        Raises:
+            TransientError: the files cannot be listed just now, so there is no use in going on to read them.
+
+        """
         parts = self.definition(step)
         own = {table_key(table) for table in step.plan.writes}
         for table in sorted(step.reads):
             if table_key(table) not in own:
                 parts[table] = session.version(table) or UNKNOWN
-        for name, endpoint in step.given.endpoints.items():
+        for name, endpoint in given.endpoints.items():
             parts[endpoint.place or name] = self._outside(step, name, endpoint)
         volatile = [s.volatile for found in step.given.sql.values() for s in found if s.volatile]
         if volatile:
@@ -73,7 +81,10 @@ class Fingerprints:
         if role_of(step.step_type.Config, (name,)) is Role.DESTINATION:
             return "written" if connector.exists(endpoint.config, endpoint.options, folder) else UNKNOWN
         try:
-            files = connector.versions(endpoint.config, endpoint.options, folder)
+            look = connector.look if isinstance(connector, Guarded) else connector.versions
+            files = look(endpoint.config, endpoint.options, folder)
+        except (TransientError, RunInterrupted):
+            raise
         except (SQLFlowError, OSError):  # the step will say so itself
             return UNKNOWN
         return UNKNOWN if files is None else _hash([(f.path, f.size, f.stamp) for f in files])

@@ -17,16 +17,41 @@ from .record import RunRecord
 
 
 class Journal:
-    """Writes the files of one run. An observer; also handed the record at start and end."""
+    """Writes the files of one run. An observer; also handed the record at start and end.
 
-    def __init__(self, plan: Plan, *, again: bool = False) -> None:
+    A new run has its record, whole, before it opens anything: wherever it is killed, it can be found and resumed.
+    """
+
+    def __init__(self, plan: Plan, record: RunRecord, *, again: bool = False) -> None:
         self.plan = plan
         self.folder = runs_folder(plan.target) / plan.run_id
+        self._again = again
         try:
-            self.folder.mkdir(parents=True, exist_ok=again)
+            if not again:
+                self._appear(record)
+            self.folder.mkdir(parents=True, exist_ok=True)
             self.events = (self.folder / "events.ndjson").open("a", encoding="utf-8")
         except OSError as error:
             raise _cannot_write(self.folder, error) from error
+
+    def _appear(self, record: RunRecord) -> None:
+        """Make the folder of the run, its record in it, under another name first: nobody sees one without the other."""
+        hidden = self.folder.with_name(f".{self.folder.name}")
+        whole = self.folder
+        self.folder = hidden
+        try:
+            self._write(record)
+            self._write_lineage()
+            hidden.rename(whole)
+        finally:
+            self.folder = whole
+            shutil.rmtree(hidden, ignore_errors=True)
+
+    def abandon(self) -> None:
+        """Take the record away again: the run could not begin, and has done nothing."""
+        self.close()
+        if not self._again:
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def observe(self, event: Event) -> None:
         """Append one event."""
@@ -99,7 +124,7 @@ def recorded_runs(target: Path) -> Iterator[dict[str, Any]]:
     """Yield the records of all runs, the newest first; what cannot be read is named so."""
     folder = runs_folder(target)
     for entry in sorted(folder.iterdir(), reverse=True) if folder.is_dir() else ():
-        if not entry.is_dir():
+        if not entry.is_dir() or entry.name.startswith("."):
             continue
         try:
             yield json.loads((entry / "run.json").read_text(encoding="utf-8"))

@@ -7,6 +7,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from threading import Event
 
 from sqlflow.plan import Plan, PlannedStep
+from sqlflow.resilience import Guards
 from sqlflow.sdk import RunStatus, Session
 
 from .bus import Bus
@@ -31,6 +32,9 @@ class Orchestrator:
         self.record = record
         self.stop = stop
         self.prints = prints
+        self.guards = Guards(plan.resilience)
+        for step in plan.steps:
+            self.guards.prepare(step.given.endpoints)
         self.records = {step.id: step for step in record.steps}
         self.waiting: dict[str, set[str]] = {step.id: set(plan.waits_for[step.id]) for step in plan.steps}
         self.followers: dict[str, list[str]] = {step.id: [] for step in plan.steps}
@@ -122,4 +126,4 @@ class Orchestrator:
             self._task(step).tell()
 
     def _task(self, step: PlannedStep) -> Task:
-        return Task(self.plan, step, self.session, self.bus, self.records[step.id], self.stop, self.prints)
+        return Task(self.plan, step, self.session, self.bus, self.records[step.id], self.stop, self.prints, self.guards)

@@ -53,7 +53,8 @@ def find_run(target: Path, pipeline: str, run_id: str | None) -> Interrupted:
         SQLFlowError: there is none, or it is one of another pipeline.
 
     """
-    runs = [run for run in recorded_runs(target) if run["status"] != "unreadable"]
+    every = list(recorded_runs(target))
+    runs = [run for run in every if run["status"] != "unreadable"]
     mine = [run for run in runs if run["pipeline"] == pipeline and not _is_retry(run)]
     if run_id is not None:
         found = next((run for run in runs if run["run_id"] == run_id), None)
@@ -69,6 +70,11 @@ def find_run(target: Path, pipeline: str, run_id: str | None) -> Interrupted:
     if not mine:
         hint = "run it without --resume"
         raise SQLFlowError(f"pipeline {pipeline!r} has no recorded run to resume", hint=hint, code="SF714")
+    damaged = [run["run_id"] for run in every if run["status"] == "unreadable" and run["run_id"] > mine[0]["run_id"]]
+    if damaged:  # it may be one of this pipeline, and then an older one is not what is meant
+        told = f"the record of run {damaged[0]} cannot be read; the last one of {pipeline!r} with a record is older"
+        hint = f"name the run that is meant: --resume {mine[0]['run_id']}, or run without --resume"
+        raise SQLFlowError(told, hint=hint, code="SF714")
     return Interrupted(mine[0])
 
 

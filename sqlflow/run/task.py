@@ -13,15 +13,17 @@ from datetime import UTC, datetime
 from threading import Event, Lock
 from typing import Any
 
-from sqlflow.errors import RunInterrupted, SQLFlowError, StepError
+from sqlflow.errors import RunInterrupted, SQLFlowError, StepError, TransientError
 from sqlflow.plan import Plan, PlannedStep, table_key
 from sqlflow.project import display
+from sqlflow.resilience import Guards, Listings, Surroundings, attempted
 from sqlflow.sdk import (
     Redactor,
     Session,
     StepContext,
     StepExecutionResult,
     StepFinished,
+    StepInput,
     StepMemory,
     StepRetried,
     StepStarted,
@@ -34,7 +36,6 @@ from .bus import Bus
 from .fingerprint import Fingerprints, differences
 from .impact import may_use
 from .record import StepRecord
-from .retry import attempted
 
 
 class Left(Exception):
@@ -52,8 +53,11 @@ class Task:
     record: StepRecord
     stop: Event
     prints: Fingerprints
+    guards: Guards
     deadline: float | None = None
     timed_out: bool = False
+    _listed: Listings = field(default_factory=dict)
+    """Listings made to know what the step reads; the attempt that follows takes them."""
     _current: Session | None = None
     _lock: Lock = field(default_factory=Lock)
 
@@ -67,7 +71,9 @@ class Task:
                 self._decide()
             if self.plan.asked.changed:
                 self._compare()
-            result = attempted(self.step.retry, self._attempt, waiting=self._waiting, stop=self.stop)
+            result = attempted(
+                self.step.retry, self._attempt, waiting=self._waiting, pause=self._pause, stopped=self.stop.is_set
+            )
             self._succeed(result)
         except Left as left:
             record.status, record.reason = "skipped", str(left)
@@ -133,7 +139,11 @@ class Task:
         """Leave the step out when it is what it was and reads what it read; else note why it runs."""
         with self._working() as session:
             text = session.fingerprint(self.plan.pipeline, self.step.id)
-            now = self.prints.full(self.step, session)
+            try:
+                now = self.prints.full(self.step, session, self._given(session))
+            except TransientError as error:  # the attempts that follow may have more luck
+                self.record.because = (f"what it reads cannot be looked at: {error.message}",)
+                return
         if text is None:
             self.record.because = ("it has not run before, or its target is gone",)
             return
@@ -148,16 +158,26 @@ class Task:
         self.record.attempts += 1
         self.record.warnings.clear()
         self.bus.send(StepStarted, step=self.step.id, type=self.step.type_name, attempt=number)
+        if number > 1:
+            self._listed.clear()
         with self._working() as session:
-            parts = json.dumps(self.prints.full(self.step, session))
+            given = self._given(session)
+            parts = json.dumps(self.prints.full(self.step, session, given))
             token = Token(self.plan.run_id, self.step.id, self.record.attempts, self.plan.pipeline, fingerprint=parts)
             memory = StepMemory(lambda: session.state(self.plan.pipeline, self.step.id))
             context = StepContext(
                 session, token, self.plan.folder, self.plan.started_at, self._warn, memory, self.step.window, self._over
             )
-            result = self.step.step_type.execute(self.step.given, context)
+            result = self.step.step_type.execute(given, context)
             self._hold_to_plan(session, result)
             return result
+
+    def _given(self, session: Session) -> StepInput:
+        """Return the step's input with connectors whose calls go through the guards of their connections."""
+        return self.guards.given(self.step.given, Surroundings(self._over, session.interrupt, self._warn), self._listed)
+
+    def _pause(self, seconds: float) -> None:
+        self.stop.wait(seconds)
 
     def _over(self) -> bool:
         return self.timed_out or self.stop.is_set()
@@ -211,6 +231,7 @@ class Task:
         hint = error.hint
         if error.code == "SF708" and (skipped := self._skipped_writers()):
             hint = f"nothing wrote it: {', '.join(skipped)} did not run"
+        self.record.checks = getattr(error, "results", ())
         message = "\n".join((error.message, *may_use(self.plan, self.step, getattr(error, "changes", ()))))
         self.record.error = {
             "code": error.code or "SF700",

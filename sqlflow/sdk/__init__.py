@@ -73,9 +73,11 @@ from .config import (
     values_at,
 )
 from .connector import (
+    RESILIENCE,
     ArrowStream,
     ConnectionReport,
     Connector,
+    Example,
     FileVersion,
     Mode,
     NoOptions,
@@ -84,6 +86,7 @@ from .connector import (
     Select,
     WriteRequest,
     WriteResult,
+    never,
 )
 from .context import StepContext, Window
 from .cursor import Bound, Cursor, CursorRange, Delta, lagged
@@ -100,12 +103,13 @@ from .events import (
     StepState,
     StepWarned,
 )
-from .hooks import GROUP, Hooks, Late, hookimpl
+from .hooks import GROUP, Hooks, Late, brought, hookimpl
 from .increment import increment
 from .intervals import Grid, Span, missing, naive, parse_moment
+from .lint import DocumentPath, Finding, LintLevel, LintPipeline, LintRule, LintStep, SqlSpot
 from .observer import Observer
 from .schema import VALUELESS, Change, ChangeKind, Column, Policy, TableSchema, compare, normal_type, widens
-from .secret import MASK, Redactor, SecretProvider
+from .secret import MASK, Redactor, SecretPlace, SecretProvider
 from .sqltext import (
     CATALOG,
     columns_list,
@@ -141,6 +145,7 @@ __all__ = [
     "INTERVAL",
     "KINDS",
     "MASK",
+    "RESILIENCE",
     "SCHEMA",
     "SQL_ROLES",
     "UDF_TYPES",
@@ -176,18 +181,25 @@ __all__ = [
     "Deletion",
     "Delta",
     "Destination",
+    "DocumentPath",
     "Duration",
     "Endpoint",
     "Engine",
     "Event",
+    "Example",
     "Expression",
     "FileVersion",
+    "Finding",
     "Grid",
     "Hooks",
     "Imprecise",
     "Interval",
     "Landing",
     "Late",
+    "LintLevel",
+    "LintPipeline",
+    "LintRule",
+    "LintStep",
     "Memory",
     "Misfit",
     "Mode",
@@ -215,6 +227,7 @@ __all__ = [
     "SchemaChanged",
     "ScriptWrite",
     "Secret",
+    "SecretPlace",
     "SecretProvider",
     "Select",
     "Session",
@@ -222,6 +235,7 @@ __all__ = [
     "Source",
     "Span",
     "SqlFile",
+    "SqlSpot",
     "Staged",
     "StateEntry",
     "Statements",
@@ -255,6 +269,7 @@ __all__ = [
     "WriteRequest",
     "WriteResult",
     "WritesTable",
+    "brought",
     "change_table",
     "columns_list",
     "compare",
@@ -273,6 +288,7 @@ __all__ = [
     "literal",
     "missing",
     "naive",
+    "never",
     "normal_type",
     "order_objections",
     "parse_baseline",

@@ -107,7 +107,9 @@ def refuse_failed(results: Iterable[CheckResult], *, kept: str) -> None:
         CheckFailed: tells every check that failed, with samples.
 
     """
+    results = tuple(results)
     failed = [r for r in results if not r.passed and r.severity == "error"]
     if failed:
         told = "\n".join(f"check {r.name} failed: {r.message}" for r in failed)
-        raise CheckFailed(told, hint=f"{kept}; mend the rows, or the check", code="SF701")
+        hint = f"{kept}; mend the rows, or the check"
+        raise CheckFailed(told, hint=hint, code="SF701", results=results)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, TypeVar
 
-from sqlflow.errors import StepError
+from sqlflow.errors import ErrorKind, StepError
 
 from .config import ColumnSpec, ConfigModel, Objection
 from .cursor import Delta
@@ -26,9 +26,17 @@ if TYPE_CHECKING:
 Mode = Literal["replace", "append", "merge", "delete_insert", "scd2"]
 
 
+RESILIENCE = frozenset({"retry", "timeout", "rate_limit", "circuit_breaker", "max_connections"})
+"""The keys of a connection that core enforces around every call of a connector, without its help."""
+
+
 def never() -> bool:
     """Tell that nothing stops what runs."""
     return False
+
+
+def free() -> None:
+    """Let a request go, since nothing limits it."""
 
 
 class NoOptions(ConfigModel):
@@ -86,6 +94,9 @@ class ReadRequest:
     """Whether rows that cannot be read are left out and told by `Select.rejects`, in the place of an error."""
     stopped: Callable[[], bool] = never
     """Whether the run was stopped or the step is out of time; who waits long looks often, and raises RunInterrupted."""
+    pace: Callable[[], None] = free
+    """Waits until `rate_limit` of the connection lets one more request go. The first one of a read has waited already;
+    a connector that sends more of them calls it before each."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +133,8 @@ class WriteRequest:
     token: str = ""
     on_interrupt: Callable[[Callable[[], None] | None], None] = lambda _: None
     """Takes what ends the write at once when the step is stopped; it is called from another thread."""
+    pace: Callable[[], None] = free
+    """Waits until `rate_limit` of the connection lets one more request go; the first one has waited already."""
 
 
 @dataclass(frozen=True)
@@ -135,11 +148,47 @@ class WriteResult:
 
 @dataclass(frozen=True)
 class ConnectionReport:
-    """What testing a connection showed. `facts` are things such as version and latency, for a person to read."""
+    """What testing a connection showed: None where it was not found out, or where there is nothing to find out.
+
+    `facts` are further things for a person to read. How long the test took is measured by whoever asks for it.
+    """
 
     ok: bool
     message: str
     facts: Mapping[str, str] = field(default_factory=dict)
+    reachable: bool | None = None
+    """Whether the system answers at all."""
+    authenticated: bool | None = None
+    """Whether it takes the credentials."""
+    can_read: bool | None = None
+    """Whether these credentials may read."""
+    can_write: bool | None = None
+    """Whether these credentials may write."""
+    version: str | None = None
+    """What the system says that it is, such as `PostgreSQL 17.2`."""
+    latency_ms: float | None = None
+    """How long one small question and its answer took, once connected."""
+    kind: ErrorKind | None = None
+    """What kind of failure it was."""
+
+    @classmethod
+    def failure(cls, error: Exception, **facts: str) -> ConnectionReport:
+        """Tell of an error, with what its kind says of how far one came: refused credentials were at least heard."""
+        kind: ErrorKind = getattr(error, "kind", "internal")
+        heard = {"transient": False, "authentication": True, "permission": True}.get(kind)
+        known = {"authentication": False, "permission": True}.get(kind)
+        read = False if kind == "permission" else None
+        told = getattr(error, "message", None) or str(error)
+        return cls(False, told, facts, heard, known, can_read=read, kind=kind)
+
+
+@dataclass(frozen=True)
+class Example:
+    """Options that make up a document which validates; those that are required and not told here are made up."""
+
+    config: Mapping[str, Any] = field(default_factory=dict)
+    source: Mapping[str, Any] = field(default_factory=dict)
+    target: Mapping[str, Any] = field(default_factory=dict)
 
 
 C = TypeVar("C", bound=ConfigModel)
@@ -168,6 +217,12 @@ class Connector(ABC, Generic[C]):
     """Whether all that it reads is on this machine, so that its columns may be looked at while validating."""
     guesses_types: ClassVar[bool] = False
     """Whether types of columns are read off the data, so that those of the last good run are given back to it."""
+    resilience: ClassVar[frozenset[str]] = RESILIENCE
+    """Which keys of a connection that core enforces have an effect. A connector whose work is done by the engine, such
+    as reading a local file, makes no calls that could be limited or tried again, and names none."""
+
+    example: ClassVar[Example] = Example()
+    """Options of the document that `sqlflow connector describe` shows; it validates."""
 
     def read(self, request: ReadRequest) -> Select | ArrowStream:
         """Say how the rows come. Raises StepError, sorted by kind, when they cannot."""

@@ -1,4 +1,4 @@
-"""The nine hooks through which everything enters: built-ins and third-party packages alike.
+"""The ten hooks through which everything enters: built-ins and third-party packages alike.
 
 A hook takes nothing, touches nothing and returns what the plugin brings. Hooks run once, at discovery;
 at run time every call is plain Python. A plugin is a module with some of these functions, each marked with
@@ -9,9 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
 import pluggy
+
+from sqlflow.errors import PluginBroken
+from sqlflow.problem import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
     from .check import CheckKind
     from .connector import Connector
     from .engine import Engine
+    from .lint import LintRule
     from .observer import Observer
     from .secret import SecretProvider
     from .step import StepType
@@ -42,6 +47,30 @@ class Late:
         """Import the class."""
         module, _, attribute = self.where.partition(":")
         return getattr(import_module(module), attribute)
+
+
+def brought(hook: str, name: str) -> Any:
+    """Return the class that an installed plugin brings, for a guest that builds on another one.
+
+    `brought("sqlflow_engines", "duckdb")` is the engine in the box.
+
+    Raises:
+        PluginBroken: nobody brings it, or it cannot be imported.
+
+    """
+    known: list[str] = []
+    for entry in entry_points(group=GROUP):
+        try:
+            items: Sequence[Any] = getattr(entry.load(), hook, tuple)()
+        except (Exception, SystemExit):  # noqa: BLE001, S112 - `sqlflow plugin list` tells of a broken one
+            continue
+        for item in items:
+            if item.name == name:
+                return item.load() if isinstance(item, Late) else item
+            known.append(item.name)
+    raise PluginBroken(
+        f"no installed plugin brings {name!r} by {hook}", hint=did_you_mean(name, known, noun="name"), code="SF601"
+    )
 
 
 hookspec = pluggy.HookspecMarker(GROUP)
@@ -79,6 +108,11 @@ class Hooks:
     @hookspec
     def sqlflow_checks(self) -> Sequence[type[CheckKind] | Late]:
         """Check kinds, by the key of an entry under `checks`."""
+        return ()
+
+    @hookspec
+    def sqlflow_lint_rules(self) -> Sequence[type[LintRule] | Late]:
+        """Lint rules, by their codes."""
         return ()
 
     @hookspec

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from itertools import groupby
+from pathlib import Path
 from typing import Any, ClassVar
 
 from sqlflow.problem import Problem
@@ -17,6 +18,14 @@ from sqlflow.problem import Problem
 MASK = "***"
 PIECE = 8
 """Characters in a row that are never shown of a secret beside an ellipsis; twice as many are shown nowhere."""
+
+
+@dataclass(frozen=True)
+class SecretPlace:
+    """Where a secret is asked for: the project's folder, and a way to warn, with a message and a hint."""
+
+    folder: Path
+    warn: Callable[[str, str], None] = lambda _message, _hint: None
 
 
 class SecretProvider(ABC):
@@ -35,6 +44,10 @@ class SecretProvider(ABC):
             TransientError: the provider cannot be reached just now.
 
         """
+
+    def find(self, key: str, place: SecretPlace) -> str | None:
+        """Return the value for a project; a provider that does not care which one need not say anything here."""
+        return self.get(key)
 
 
 class Redactor:

@@ -50,6 +50,8 @@ class BoundEndpoint:
     label: str
     incremental: Literal["new_files"] | None = None
     """How a source is read again: `new_files` leaves out the files that have been loaded."""
+    connection: str | None = None
+    """The named connection that it goes through; None for a connector written out in the step."""
 
     @property
     def place(self) -> str | None:

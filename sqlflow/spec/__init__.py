@@ -17,23 +17,27 @@ from .model import (
     Pipeline,
     Profile,
     Project,
-    Retry,
 )
 from .node import Mapping, Node, Path_, Scalar, Sequence, Source, find, to_data
 from .reader import parse_pipeline, read_pipeline, read_project
+from .resilience import RESILIENCE, CircuitBreaker, RateLimit, Resilience, Retry
+from .spectest import ExpectedRows, Rows, SpecTest, StateRows
 from .text import read_source, resolve
 from .variable import ForEach, Variable, VariableType
 from .wording import describe, text_hint
 
 __all__ = [
     "NAME_PATTERN",
+    "RESILIENCE",
     "CannotEdit",
     "CheckOptions",
+    "CircuitBreaker",
     "Connection",
     "Defaults",
     "Diagnosis",
     "Document",
     "Envelope",
+    "ExpectedRows",
     "Expression",
     "FailurePolicy",
     "Filled",
@@ -45,11 +49,16 @@ __all__ = [
     "Pipeline",
     "Profile",
     "Project",
+    "RateLimit",
+    "Resilience",
     "Resolved",
     "Retry",
+    "Rows",
     "Scalar",
     "Sequence",
     "Source",
+    "SpecTest",
+    "StateRows",
     "Variable",
     "VariableType",
     "Wish",

@@ -5,13 +5,14 @@ Only what core owns stands here. The keys that belong to a step type, a connecto
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from sqlflow.sdk import ConfigModel, Duration, Expression
+from sqlflow.sdk import ConfigModel, Expression, LintLevel
 
+from .resilience import Resilience, Retry, Timeout
+from .spectest import SpecTest
 from .variable import VALUE_SCHEMA, ForEach, VariableName, Variables
 
 NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_-]*$"
@@ -26,31 +27,6 @@ def _no_flag(value: Any) -> Any:
 
 Version = Annotated[Literal[1], BeforeValidator(_no_flag)]
 FailurePolicy = Literal["continue", "fail_fast"]
-
-
-def _some_time(value: timedelta) -> timedelta:
-    if not value:
-        raise ValueError("a timeout of zero would let nothing run; write for example 10m, or remove it")
-    return value
-
-
-Timeout = Annotated[Duration, AfterValidator(_some_time)]
-
-
-class Retry(ConfigModel):
-    """How often a step is tried when it fails in a way that may pass."""
-
-    attempts: int = Field(default=3, ge=1, le=100)
-    """How many times the step is tried in all."""
-
-    delay: Duration = timedelta(seconds=1)
-    """Wait before the second attempt."""
-
-    backoff: Literal["exponential", "constant"] = "exponential"
-    """Whether the wait doubles with every attempt or stays."""
-
-    max_delay: Duration = timedelta(minutes=1)
-    """Longest wait between two attempts."""
 
 
 class Defaults(BaseModel):
@@ -68,7 +44,7 @@ class Defaults(BaseModel):
     """Tags of every step that names none."""
 
 
-class Connection(BaseModel):
+class Connection(Resilience):
     """A configured connector under a name; the other keys are the connector's own."""
 
     model_config = ConfigDict(extra="allow", frozen=True, defer_build=True)
@@ -166,6 +142,9 @@ class Pipeline(ConfigModel):
     steps: list[Any] = Field(min_length=1)
     """The steps; their order follows from the tables they read and write."""
 
+    tests: list[SpecTest] = Field(default_factory=list)
+    """Tests on given rows, for `sqlflow test`."""
+
 
 class Profile(ConfigModel):
     """A named environment."""
@@ -218,6 +197,9 @@ class Project(ConfigModel):
 
     profiles: dict[Name, Any] = Field(default_factory=dict)
     """Environments, by name."""
+
+    lint: dict[str, LintLevel] = Field(default_factory=dict)
+    """Levels of lint rules by their codes: `off`, `warn` or `error`."""
 
     default_profile: Name | None = None
     """Profile used when none is asked for."""

@@ -1,5 +1,6 @@
 """Parsing SQL: what it refers to, where, and how values enter it. Must not know the document or a warehouse."""
 
+from .habits import Habits, read_habits
 from .references import (
     REFUSED,
     ParsedStatement,
@@ -14,6 +15,7 @@ from .values import holds, with_literals
 
 __all__ = [
     "REFUSED",
+    "Habits",
     "ParsedStatement",
     "Reference",
     "References",
@@ -21,6 +23,7 @@ __all__ = [
     "foresee",
     "holds",
     "read_expression",
+    "read_habits",
     "read_query",
     "read_statements",
     "with_literals",

@@ -102,7 +102,7 @@ _VOLATILE = re.compile(
 )
 _PLACE = re.compile(r'"query_location(_length)?": \d+,? ?')
 #: Names that stand for the clock where no column is called so.
-_CLOCK = frozenset({"current_timestamp", "current_date", "current_time", "localtime", "localtimestamp"})
+CLOCK = frozenset({"current_timestamp", "current_date", "current_time", "localtime", "localtimestamp"})
 _UNFINISHED = re.compile(r"([-<>=+*/|&%(]|\b(and|or|not|in|like|between|is|case|when|then))\s*$", re.IGNORECASE)
 
 
@@ -195,7 +195,7 @@ def _call(node: dict[str, Any], found: References, sql: str) -> None:
 
 def _clock(names: list[str]) -> str | None:
     """Return the name that stands for the present time, if a reference to a column is one."""
-    return names[0] if len(names) == 1 and names[0].lower() in _CLOCK else None
+    return names[0] if len(names) == 1 and names[0].lower() in CLOCK else None
 
 
 def _digest(tree: Any) -> str:

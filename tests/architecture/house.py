@@ -22,7 +22,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "project": ("spec", "registry"),
     "plan": ("project", "sql"),
     "holder": ("sdk",),
-    "run": ("plan", "version", "holder"),
+    "resilience": ("spec",),
+    "run": ("plan", "version", "holder", "resilience"),
     "compile": ("plan",),
     "result": ("run",),
     "pipeline": ("result", "compile"),
@@ -30,14 +31,24 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "schema": ("plan",),
     "memory": ("warehouse",),
     "quarantine": ("warehouse",),
-    "cli": ("memory", "quarantine", "schema", "codes"),
+    "spectest": ("pipeline",),
+    "scaffold": ("registry", "version"),
+    "testing": ("warehouse",),
+    "inspection": ("testing",),
+    "report": ("codes", "problem"),
+    "lint": ("plan",),
+    "cli": ("memory", "quarantine", "spectest", "schema", "codes", "scaffold", "inspection", "report", "lint"),
     "builtins": ("sdk",),
 }
 
 
+TEMPLATES = HOUSE / "scaffold" / "templates"
+"""Plugins to be: no part of the house, but guests."""
+
+
 def modules() -> Iterator[Path]:
     """Yield every module of the product."""
-    yield from sorted(HOUSE.rglob("*.py"))
+    yield from sorted(path for path in HOUSE.rglob("*.py") if not path.is_relative_to(TEMPLATES))
 
 
 def room_of(path: Path) -> str:

@@ -56,13 +56,14 @@ def test_guests_import_the_sdk_only():
 HOMES = {
     "pluggy": ("sdk/hooks.py", "registry/host.py"),
     "ruamel": ("spec/text.py",),
-    "tenacity": ("run/retry.py",),
+    "tenacity": ("resilience/retry.py",),
     "opentelemetry": ("run/telemetry.py",),
     "sqlglot": ("sql/",),
     "duckdb": ("sql/", "builtins/duckdb/"),
     "typer": ("cli/",),
     "rich": ("cli/",),
     "packaging": ("plan/requirements.py",),
+    "pytest": ("testing/",),
     "polars": ("result.py",),
     "pandas": ("result.py",),
 }

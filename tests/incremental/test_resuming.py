@@ -120,6 +120,34 @@ def test_resume_believes_the_ledger_and_not_the_record(ground: Ground) -> None:
     assert sizes(ground) == [1, 1, 1]
 
 
+@pytest.mark.parametrize("count", [1, 2, 3, 5, 8])
+def test_a_run_killed_before_it_began_is_the_one_that_is_resumed(ground: Ground, count: int) -> None:
+    """However early a run dies, it has its record: a bare `--resume` goes on with it and not with the one before."""
+    steps = chain(ground)
+    ground.done(*steps)
+    ground.csv("a.csv", "id,v", (2, 2))
+    ground.let_go()
+    with Crasher() as crasher:
+        assert crasher.run(ground.folder, word="", count=count)["killed"]
+    records = sorted((ground.folder / "target" / "runs").glob("*/run.json"))
+    assert len(records) == 2
+    resumed(ground, *steps)
+    assert json.loads(records[1].read_text())["status"] == "succeeded"
+    assert sizes(ground) == [2, 3, 4]
+
+
+def test_an_older_run_is_not_resumed_in_the_place_of_a_damaged_one(ground: Ground) -> None:
+    """When the newest record cannot be read, it is told, and the older run can be named."""
+    steps = chain(ground, bad="v = 1")
+    ground.run(*steps)
+    ground.run(*steps)
+    first, last = sorted((ground.folder / "target" / "runs").glob("*/run.json"))
+    last.write_text("{", encoding="utf-8")
+    with pytest.raises(SQLFlowError, match=f"the record of run {last.parent.name} cannot be read"):
+        resumed(ground, *steps)
+    assert resumed(ground, *steps, run=first.parent.name)["two"].status == "failed"
+
+
 def test_a_damaged_record_is_told(ground: Ground) -> None:
     """A run whose record cannot be read cannot be resumed, and the message says so."""
     steps = chain(ground, bad="v = 1")

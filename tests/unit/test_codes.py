@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
+import sys
 import tomllib
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -88,7 +91,7 @@ def test_an_explanation_is_complete(code: str) -> None:
     assert explain(code) == Explanation(code, entry["title"], entry["cause"], entry["example"], entry["remedy"])
     assert all(entry[key].strip() for key in ("title", "cause", "example", "remedy"))
     assert set(entry) <= KEYS
-    assert entry.get("kind") in (None, "run", "context")
+    assert entry.get("kind") in (None, "run", "lint", "context")
 
 
 @pytest.mark.parametrize("code", [*codes_of_kind(None), *codes_of_kind("context")])
@@ -105,3 +108,14 @@ def test_an_example_fails_as_it_says(code: str, tmp_path: Path, catalog: Catalog
     assert {problem.code for problem in pipeline.validate()} <= BINDING
     assert pipeline.plan().notes == ()
     assert failures(pipeline) == [code]
+
+
+@pytest.mark.parametrize("code", codes_of_kind("lint"))
+def test_an_example_is_found_by_its_rule(code: str, tmp_path: Path) -> None:
+    """An example of the kind `lint` is valid, and linting it finds its code and nothing else."""
+    name = write_example(code, tmp_path).name
+    command = [sys.executable, "-m", "sqlflow.cli.main"]
+    valid = subprocess.run([*command, "validate", name], cwd=tmp_path, capture_output=True, check=False)
+    found = subprocess.run([*command, "lint", name, "-o", "json"], cwd=tmp_path, capture_output=True, check=False)
+    assert valid.returncode == 0
+    assert [problem["code"] for problem in json.loads(found.stdout)["problems"]] == [code]

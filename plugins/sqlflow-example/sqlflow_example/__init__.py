@@ -1,4 +1,4 @@
-"""A SQLFlow plugin on one page: a connector, a step type, a check and a function.
+"""A SQLFlow plugin on one page: a connector, a step type, a check, a function and a lint rule.
 
 Copy it, rename it, keep what you need. Three rules: import nothing but `sqlflow.sdk` (and pydantic), import
 drivers inside the methods that use them, and give every option a docstring, which is its documentation.
@@ -16,6 +16,9 @@ from sqlflow.sdk import (
     ConnectionReport,
     Connector,
     Delta,
+    Finding,
+    LintPipeline,
+    LintRule,
     NoOptions,
     Objection,
     ReadRequest,
@@ -127,6 +130,27 @@ class Matches(CheckKind):
 def initials(name: str) -> str:
     """Return the first letters of a name's words: `Ada Lovelace` gives `AL`."""
     return "".join(word[0].upper() for word in name.split())
+
+
+class UntoldCopy(LintRule):
+    """A copy is there for a reason, and nobody remembers it a year later."""
+
+    name = "EX001"
+    title = "Copy without a reason"
+    example = "- {id: copy, type: copy_table, table: raw.orders, target: raw.orders_copy}"
+    remedy = "Add description: and the reason for the copy."
+
+    def find(self, pipeline: LintPipeline) -> Iterator[Finding]:
+        """Find `copy_table` steps without a description."""
+        for step in pipeline.steps:
+            if step.type == "copy_table" and "description" not in pipeline.document["steps"][step.path[-1]]:
+                yield Finding(f"step {step.id!r} copies a table and does not say why", step.path, "add description:")
+
+
+@hookimpl
+def sqlflow_lint_rules() -> Sequence[type[LintRule]]:
+    """Bring the rule `EX001`."""
+    return [UntoldCopy]
 
 
 @hookimpl

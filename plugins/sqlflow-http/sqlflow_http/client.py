@@ -49,9 +49,11 @@ class Client:
 
     config: HttpConfig
     stopped: Callable[[], bool] = _never
+    pace: Callable[[], None] = lambda: None
+    """Waits until the connection's rate limit lets a request go; the first one has waited."""
     redactor: Redactor = field(default_factory=Redactor)
-    _next: float = 0.0
-    _pace: Lock = field(default_factory=Lock)
+    _waited: bool = True
+    _first: Lock = field(default_factory=Lock)
     _closed: Event = field(default_factory=Event)
 
     def __post_init__(self) -> None:
@@ -61,7 +63,7 @@ class Client:
     def close(self) -> None:
         """Let requests that still wait for their turn give up, and hold on to nothing of the run."""
         self._closed.set()
-        self.stopped = _never
+        self.stopped, self.pace = _never, lambda: None
 
     def begin(
         self, url: str, *, method: str = "GET", body: Any = None, end_status: int | None = None
@@ -202,14 +204,11 @@ class Client:
         return StepError(told, hint="check the path, params and body of the request", kind="bad_data")
 
     def _wait(self) -> None:
-        """Keep the distance that `rate_limit` asks for; each request takes the next free moment."""
-        if self.config.rate_limit is None:
-            return
-        with self._pace:
-            now = time.monotonic()
-            mine = max(now, self._next)
-            self._next = mine + 1 / self.config.rate_limit
-        self._pause(mine - now)
+        """Keep to the connection's `rate_limit`; the first request has waited before the client was made."""
+        with self._first:
+            waited, self._waited = self._waited, False
+        if not waited:
+            self.pace()
 
     def _pause(self, seconds: float) -> None:
         """Sleep, unless nobody waits for the answer any more."""

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlflow.sdk import (
     ConnectionReport,
     Connector,
+    Example,
     Objection,
     ReadRequest,
     Select,
@@ -33,6 +36,14 @@ class HttpConnector(Connector[HttpConfig]):
     name = "http"
     Config = HttpConfig
     ReadOptions = HttpRead
+    example = Example(
+        config={"base_url": "https://shop.example.com/api", "auth": {"type": "bearer", "token": "${env:SHOP_TOKEN}"}},
+        source={
+            "path": "/orders",
+            "records": "data",
+            "pagination": {"type": "page", "size_param": "size", "size": 100},
+        },
+    )
     guesses_types = True
 
     def objections(self, config: HttpConfig, options: Any, folder: Path) -> Iterator[Objection]:
@@ -58,7 +69,7 @@ class HttpConnector(Connector[HttpConfig]):
         if request.options.since_param is not None and request.delta.since is None:
             told = f"since_param {request.options.since_param!r} has no effect: the step has no cursor"
             raise StepError(told, hint="write cursor: COLUMN at the step, or remove since_param", code="SF511")
-        pages = Pages(Client(request.config, request.stopped), request.options, request.delta.since)
+        pages = Pages(Client(request.config, request.stopped, request.pace), request.options, request.delta.since)
         declared = {name: spec.type for name, spec in request.columns.items()}
         folder = Path(tempfile.mkdtemp(prefix="sqlflow-http-"))
         try:
@@ -83,15 +94,25 @@ class HttpConnector(Connector[HttpConfig]):
         """Ask for the base address; an answer of any kind but a refusal will do."""
         from .client import Client
 
+        started = time.perf_counter()
+        signed = True if config.auth.type != "none" or config.secret_headers or config.secret_params else None
+
+        def answered(message: str = "answers", **more: Any) -> ConnectionReport:
+            took = (time.perf_counter() - started) * 1000
+            return ConnectionReport(True, message, reachable=True, latency_ms=took, **more)
+
         try:
-            Client(config.model_copy(update={"tries": 1})).send(config.base_url)
+            answer = Client(config.model_copy(update={"tries": 1})).send(config.base_url)
         except StepError as error:
             if error.kind in ("not_found", "bad_data") and " answers " in error.message:
-                return ConnectionReport(ok=True, message="answers", facts={"said": error.message})
-            return ConnectionReport(ok=False, message=error.message)
+                return answered(facts={"said": error.message})
+            heard = " answers " in error.message or None
+            report = ConnectionReport.failure(error)
+            return replace(report, reachable=heard or report.reachable)
         except SQLFlowError as error:
-            return ConnectionReport(ok=False, message=error.message)
-        return ConnectionReport(ok=True, message="answers")
+            return ConnectionReport.failure(error)
+        server = answer.headers.get("Server") if answer is not None else None
+        return answered(authenticated=signed, can_read=True, version=server)
 
 
 def _nothing(types: dict[str, str], pages: Pages) -> str:

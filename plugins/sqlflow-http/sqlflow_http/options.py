@@ -115,9 +115,6 @@ class HttpConfig(ConfigModel):
     secret_params: dict[str, Secret] = Field(default_factory=dict)
     """Parameters of every query that are never shown."""
 
-    rate_limit: float | None = Field(default=None, gt=0)
-    """Requests a second at most."""
-
     request_timeout: Duration = timedelta(seconds=30)
     """How long the server may be silent."""
 

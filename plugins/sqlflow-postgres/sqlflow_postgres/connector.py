@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,16 +10,16 @@ from sqlflow.sdk import (
     ArrowStream,
     ConnectionReport,
     Connector,
+    Example,
     Objection,
     ReadRequest,
     Rows,
-    SQLFlowError,
     WriteRequest,
     WriteResult,
     split_name,
 )
 
-from .connection import Server, fetch, label
+from .connection import label
 from .options import PostgresConfig, PostgresRead, PostgresWrite
 
 _APART = ("host", "port", "database", "user", "password", "sslmode", "sslrootcert", "sslcert", "sslkey", "service")
@@ -34,6 +33,11 @@ class Postgres(Connector[PostgresConfig]):
     Config = PostgresConfig
     ReadOptions = PostgresRead
     WriteOptions = PostgresWrite
+    example = Example(
+        config={"host": "db.example.com", "database": "shop", "user": "loader", "password": "${env:SHOP_PASSWORD}"},
+        source={"table": "public.orders"},
+        target={"table": "public.orders"},
+    )
     write_modes = frozenset({"replace", "append", "merge", "delete_insert"})
     keeps_tokens = True
 
@@ -80,28 +84,10 @@ class Postgres(Connector[PostgresConfig]):
         return write(request, rows)
 
     def test(self, config: PostgresConfig, folder: Path) -> ConnectionReport:
-        """Connect, and ask the server who it is."""
-        started = time.perf_counter()
-        try:
-            server = Server(config, folder)
-            with server.session(read_only=True) as session, server.guarded("testing"):
-                version, database, role, read_only = fetch(
-                    session,
-                    "SELECT current_setting('server_version'), current_database()::text, current_user::text, "
-                    "pg_is_in_recovery()",
-                )[0]
-                secure = session.pgconn.ssl_in_use
-        except SQLFlowError as error:
-            return ConnectionReport(ok=False, message=error.message)
-        facts = {
-            "server": server.label,
-            "version": version,
-            "database": database,
-            "role": role,
-            "encrypted": "yes" if secure else "no",
-            "latency": f"{(time.perf_counter() - started) * 1000:.0f} ms",
-        }
-        return ConnectionReport(ok=True, message="read-only standby" if read_only else "can be read", facts=facts)
+        """Connect, and ask the server who it is and what is allowed."""
+        from .testing import tried
+
+        return tried(config, folder)
 
 
 def _reading_objections(config: PostgresConfig, options: PostgresRead) -> Iterator[Objection]:

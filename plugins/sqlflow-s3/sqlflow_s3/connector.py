@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-import time
 import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,12 +13,14 @@ from sqlflow.sdk import (
     ArrowStream,
     ConnectionReport,
     Connector,
+    Example,
     FileVersion,
     Objection,
     ReadRequest,
     Rows,
     Select,
     StepError,
+    TransientError,
     WriteRequest,
     WriteResult,
 )
@@ -27,7 +28,7 @@ from sqlflow.sdk import (
 from .access import open_client, url
 from .columnar import ParquetObjects
 from .config import S3Config, S3Read, S3Write, config_objections, format_of, is_dataset, path_objections
-from .faults import translated, where
+from .faults import translated
 from .listing import find, wanted
 from .outflow import Layout, write_file, write_files
 from .publishing import Dataset, put_object, refuse_dataset
@@ -42,6 +43,11 @@ class S3Connector(Connector[S3Config]):
     Config = S3Config
     ReadOptions = S3Read
     WriteOptions = S3Write
+    example = Example(
+        config={"bucket": "lake", "region": "eu-central-1"},
+        source={"path": "orders/*.parquet"},
+        target={"path": "orders/today.parquet"},
+    )
     lists_files = True
     guesses_types = True
 
@@ -62,6 +68,8 @@ class S3Connector(Connector[S3Config]):
         """Tell whether the object, or the data set's manifest, is there; None when S3 does not say."""
         try:
             return bool(find(open_client(config), config, options.path))
+        except TransientError:
+            raise
         except StepError:
             return None
 
@@ -114,18 +122,14 @@ class S3Connector(Connector[S3Config]):
             shutil.rmtree(folder, ignore_errors=True)
 
     def test(self, config: S3Config, folder: Path) -> ConnectionReport:
-        """List one key."""
+        """List one key, look at it, and begin an upload that is given up again."""
+        from .testing import tried
+
         try:
             _refuse(config_objections(config))
-            client = open_client(config)
-            started = time.perf_counter()
-            with translated(config, url(config)):
-                client.list_objects_v2(Bucket=config.bucket, MaxKeys=1)
-            took = (time.perf_counter() - started) * 1000
+            return tried(config)
         except StepError as error:
-            return ConnectionReport(ok=False, message=str(error))
-        facts = {"bucket": config.bucket, "endpoint": where(config), "latency": f"{took:.0f} ms"}
-        return ConnectionReport(ok=True, message="can be listed", facts=facts)
+            return ConnectionReport.failure(error)
 
 
 def _refuse(objections: Iterator[Objection]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -16,6 +17,7 @@ from sqlflow.sdk import (
     ConnectionReport,
     Connector,
     Duration,
+    Example,
     Objection,
     ReadRequest,
     Rows,
@@ -63,6 +65,7 @@ class SqliteConnector(Connector[SqliteFile]):
     Config = SqliteFile
     ReadOptions = SqliteRead
     WriteOptions = SqliteWrite
+    example = Example(config={"path": "shop.db"}, source={"table": "orders"}, target={"table": "orders"})
     write_modes = frozenset({"replace", "append", "merge", "delete_insert"})
     keeps_tokens = True
     guesses_types = True
@@ -107,15 +110,20 @@ class SqliteConnector(Connector[SqliteFile]):
         from .faults import tables
         from .opening import open_to_read
 
+        path = folder / config.path
         try:
-            db = open_to_read(folder / config.path, config.path, config.lock_timeout)
+            db = open_to_read(path, config.path, config.lock_timeout)
         except SQLFlowError as error:
-            return ConnectionReport(ok=False, message=error.message)
+            return ConnectionReport.failure(error)
         try:
-            facts = {"tables": str(len(tables(db))), "SQLite": sqlite3.sqlite_version}
-            return ConnectionReport(ok=True, message="can be read", facts=facts)
+            started = time.perf_counter()
+            facts = {"tables": str(len(tables(db)))}
+            took = (time.perf_counter() - started) * 1000
         finally:
             db.close()
+        writable = os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+        version = f"SQLite {sqlite3.sqlite_version}"
+        return ConnectionReport(True, "can be read", facts, True, None, True, writable, version, took)
 
 
 def _kept_for_others(name: str) -> str | None:

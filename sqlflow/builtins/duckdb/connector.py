@@ -5,6 +5,8 @@ Writing goes through the same session as everything else, so modes, atomicity an
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from sqlflow.sdk import (
     ConfigModel,
     ConnectionReport,
     Connector,
+    Example,
     Objection,
     Opening,
     Query,
@@ -72,7 +75,9 @@ class DuckDbConnector(Connector[DuckDbFile]):
     Config = DuckDbFile
     ReadOptions = DuckDbRead
     WriteOptions = DuckDbWrite
+    example = Example(config={"path": "shop.duckdb"}, source={"table": "raw.orders"}, target={"table": "raw.orders"})
     write_modes = frozenset({"replace", "append", "merge", "delete_insert"})
+    resilience = frozenset({"max_connections"})
 
     def objections(self, config: DuckDbFile, options: Any, folder: Path) -> Iterator[Objection]:
         """Tell when the file is not there, or neither or both of table and query are given."""
@@ -120,14 +125,19 @@ class DuckDbConnector(Connector[DuckDbFile]):
         """Open the file read-only and count its tables."""
         path = folder / config.path
         if not path.is_file():
-            return ConnectionReport(ok=False, message=f"file not found: {path}")
+            return ConnectionReport(ok=False, message=f"file not found: {path}", reachable=False, kind="not_found")
         try:
             session = DuckDbEngine().open(
                 DuckDbConfig(), Opening(StorageLocation(path, exists=True), folder, read_only=True)
             )
         except SQLFlowError as error:
-            return ConnectionReport(ok=False, message=error.message)
+            return ConnectionReport.failure(error)
         try:
-            return ConnectionReport(ok=True, message="can be read", facts={"tables": str(len(session.tables()))})
+            started = time.perf_counter()
+            version = f"DuckDB {session.fetch('SELECT version()')[0][0]}"
+            took = (time.perf_counter() - started) * 1000
+            writable = os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+            facts = {"tables": str(len(session.tables()))}
+            return ConnectionReport(True, "can be read", facts, True, None, True, writable, version, took)
         finally:
             session.close()

@@ -90,6 +90,8 @@ def fault(error: Exception) -> SQLFlowError:
             hint="its tables can be read as they are: write a transform that selects from them",
             code="SF716",
         )
+    if "database does not exist" in text:
+        return StepError(message, hint="check the path of the file", code="SF501", kind="not_found")
     if "Read-only file system" in text or "Permission denied" in text or "read-only mode" in text:
         return StepError(
             message, hint="check the permissions of the file and its folder", code="SF713", kind="permission"

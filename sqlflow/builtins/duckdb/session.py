@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -67,7 +68,7 @@ class DuckDbSession:
         with translated():
             self.warehouse.root.create_function(
                 function.name,
-                function.function,
+                _plain(function),
                 list(function.parameters),
                 function.returns,
                 type="arrow" if function.arrow else "native",
@@ -219,3 +220,20 @@ class DuckDbSession:
                     self.warehouse.root.remove_function(name)
             self.warehouse.functions.clear()
         self.db.raw.close()
+
+
+def _plain(function: Udf) -> Callable[..., Any]:
+    """Return the function in a form that DuckDB takes: it evaluates annotations, which may hold for checkers only."""
+    try:
+        inspect.signature(function.function, eval_str=True)
+    except Exception:  # noqa: BLE001 - evaluating an annotation may raise anything; the types are known anyway
+
+        def plain(*values: Any) -> Any:
+            return function.function(*values)
+
+        only = inspect.Parameter.POSITIONAL_ONLY
+        plain.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+            [inspect.Parameter(f"value{n}", only) for n in range(len(function.parameters))]
+        )
+        return plain
+    return function.function

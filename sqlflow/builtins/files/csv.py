@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sqlflow.sdk import ReadRequest, Rows, Select, WriteRequest, WriteResult
+from sqlflow.sdk import Example, ReadRequest, Rows, Select, WriteRequest, WriteResult
 
 from .csvformat import CsvRead, CsvWrite
 from .csvpadding import unpadded
@@ -34,6 +34,7 @@ class CsvConnector(LocalFileConnector):
     name = "csv"
     ReadOptions = CsvRead
     WriteOptions = CsvWrite
+    example = Example(source={"path": "orders.csv"}, target={"path": "orders.csv"})
     suffix = "csv"
     guesses_types = True
     keeps_rejects = True

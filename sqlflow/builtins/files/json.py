@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from sqlflow.sdk import ConfigModel, ReadRequest, Rows, Select, StepError, WriteRequest, WriteResult
+from sqlflow.sdk import ConfigModel, Example, ReadRequest, Rows, Select, StepError, WriteRequest, WriteResult
 
 from .local import LocalFileConnector, arguments, compression_of, file_list, not_packed
 
@@ -70,6 +70,7 @@ class JsonConnector(LocalFileConnector):
     name = "json"
     ReadOptions = JsonRead
     WriteOptions = JsonWrite
+    example = Example(source={"path": "orders.json"}, target={"path": "orders.json"})
     suffix = "json"
     guesses_types = True
 
@@ -86,6 +87,7 @@ class JsonConnector(LocalFileConnector):
             "union_by_name": options.union_by_name or None,
             "sample_size": options.sample_rows,
             "compression": None if options.compression == "auto" else options.compression,
+            "map_inference_threshold": -1,  # else an object of 200 keys or more becomes one column, a map
         }
         for file in files:
             if Path(file).stat().st_size == 0:

@@ -60,6 +60,7 @@ class LocalFileConnector(Connector[FileConfig]):
 
     lists_files = True
     local = True
+    resilience = frozenset()  # the engine reads and writes the files itself
 
     def versions(self, config: FileConfig, options: Any, folder: Path) -> list[FileVersion]:
         """List the files with size and time of modification (nanoseconds), in the order in which they are read."""
@@ -108,11 +109,13 @@ class LocalFileConnector(Connector[FileConfig]):
         """Tell whether the folder is there and may be read."""
         root = root_of(config, folder)
         if not root.is_dir():
-            return ConnectionReport(ok=False, message=f"folder not found: {root}")
+            return ConnectionReport(ok=False, message=f"folder not found: {root}", reachable=False, kind="not_found")
+        facts = {"folder": str(root)}
+        writable = os.access(root, os.W_OK | os.X_OK)
         if not os.access(root, os.R_OK | os.X_OK):
-            return ConnectionReport(ok=False, message=f"folder cannot be read: {root}")
-        facts = {"folder": str(root), "writable": "yes" if os.access(root, os.W_OK) else "no"}
-        return ConnectionReport(ok=True, message="can be read", facts=facts)
+            told = f"folder cannot be read: {root}"
+            return ConnectionReport(False, told, facts, True, None, False, writable, kind="permission")
+        return ConnectionReport(True, "can be read", facts, True, None, True, writable)
 
     def copy(
         self, request: WriteRequest, rows: Rows, settings: Mapping[str, Any], partition_by: list[str]

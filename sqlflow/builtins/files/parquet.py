@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from sqlflow.sdk import ConfigModel, ReadRequest, Rows, Select, StepError, WriteRequest, WriteResult
+from sqlflow.sdk import ConfigModel, Example, ReadRequest, Rows, Select, StepError, WriteRequest, WriteResult
 
 from .local import LocalFileConnector, arguments, file_list
 
@@ -48,6 +48,7 @@ class ParquetConnector(LocalFileConnector):
     name = "parquet"
     ReadOptions = ParquetRead
     WriteOptions = ParquetWrite
+    example = Example(source={"path": "orders.parquet"}, target={"path": "orders.parquet"})
     suffix = "parquet"
 
     def read(self, request: ReadRequest) -> Select:

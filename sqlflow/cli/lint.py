@@ -1,0 +1,139 @@
+"""`sqlflow lint`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sqlflow.errors import DocumentError, PluginError, exit_status
+from sqlflow.problem import Problem
+
+from .options import Format, FormatOption, ProfileOption, VarOption, variables
+from .validate import collect
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlflow.codes import Explanation
+    from sqlflow.lint import Subject
+    from sqlflow.project import Workspace
+    from sqlflow.registry import Catalog
+    from sqlflow.sdk import LintLevel
+
+EXAMPLE = "Example: sqlflow lint specs/ --strict --output github"
+
+
+def run(
+    specs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[FILE|FOLDER|GLOB]...",
+            help="Documents; by default those of the project, and its project file.",
+            show_default=False,
+        ),
+    ] = None,
+    profile: ProfileOption = None,
+    var: VarOption = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Let warnings fail, too.")] = False,
+    output: FormatOption = Format.text,
+) -> int:
+    """Tell what is valid and yet likely not meant; nothing is run."""
+    from sqlflow.lint import lint
+    from sqlflow.pipeline import installed
+
+    from .reporting import tell
+
+    files, problems = collect(specs or [])
+    catalog = installed()
+    found: list[Problem] = []
+    for folder, group in _projects(files).items():
+        subjects = list(_subjects(group, catalog, profile, variables(var), problems))
+        if not specs and (own := _project_file(group[0])) is not None:
+            subjects.append(own)
+        found += lint(subjects, catalog, _levels(folder))
+    problems = list(dict.fromkeys([*problems, *found]))
+    if output is Format.text:
+        _show(files, problems)
+    else:
+        tell("lint", tuple(str(f) for f in files), tuple(problems), output, meanings(catalog))
+    invalid = exit_status(p for p in problems if p not in found or p.code == "SF601")
+    failing = ("error", "warning") if strict else ("error",)
+    return invalid or int(any(p.severity in failing for p in found))
+
+
+def _projects(files: list[Path]) -> dict[Path, list[Path]]:
+    """Return the documents by the folder of their project: those of one project are looked at together."""
+    from sqlflow.project import open_workspace
+
+    folders: dict[Path, Path] = {}
+    found: dict[Path, list[Path]] = {}
+    for file in files:
+        if file.parent not in folders:
+            folders[file.parent] = open_workspace(file).folder
+        found.setdefault(folders[file.parent], []).append(file)
+    return found
+
+
+def _subjects(
+    files: list[Path], catalog: Catalog, profile: str | None, var: dict[str, str], problems: list[Problem]
+) -> list[Subject]:
+    """Plan the documents that can be; what is wrong with the others goes to `problems`."""
+    from sqlflow.lint import Subject
+    from sqlflow.pipeline import Pipeline
+    from sqlflow.spec import Document, parse_pipeline
+
+    found = []
+    for file in files:
+        try:
+            plan = Pipeline(file, catalog).plan(profile=profile, vars=var, offline=True)
+        except DocumentError as error:
+            problems += [problem for problem in error.problems if problem.severity == "error"]
+            continue
+        except PluginError as error:
+            problems.append(Problem(error.code or "SF601", error.message, None, error.hint))
+            continue
+        document = parse_pipeline(plan.source, plan.path)
+        if isinstance(document, Document):
+            found.append(Subject(document, plan))
+    return found
+
+
+def _workspace(folder: Path) -> Workspace:
+    from sqlflow.project import open_workspace
+
+    return open_workspace(folder)
+
+
+def _project_file(file: Path) -> Subject | None:
+    from sqlflow.lint import Subject
+
+    document = _workspace(file).document
+    return Subject(document) if document is not None else None
+
+
+def _levels(folder: Path) -> Mapping[str, LintLevel]:
+    project = _workspace(folder).project
+    return project.lint if project is not None else {}
+
+
+def meanings(catalog: Catalog) -> dict[str, Explanation]:
+    """Return what the rules of plugins mean, as they say it themselves."""
+    from sqlflow.codes import Explanation
+
+    return {
+        rule.name: Explanation(rule.name, rule.title, (rule.__doc__ or rule.title).strip(), rule.example, rule.remedy)
+        for rule in catalog.lint_rules()
+        if not rule.name.startswith("SF")
+    }
+
+
+def _show(files: list[Path], problems: list[Problem]) -> None:
+    from .render import plural, show_problems
+
+    show_problems(problems, sys.stdout)
+    counts = [sum(p.severity == severity for p in problems) for severity in ("error", "warning")]
+    told = [plural(count, noun) for count, noun in zip(counts, ("problem", "warning"), strict=True) if count]
+    print(f"{plural(len(files), 'document')}: {', '.join(told) or 'nothing found'}")

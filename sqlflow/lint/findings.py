@@ -1,0 +1,92 @@
+"""Every finding of every rule, with its place and its level, but those that a comment silences with a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from sqlflow.errors import PluginBroken
+from sqlflow.plan import guarded
+from sqlflow.problem import Problem, Severity, did_you_mean
+from sqlflow.registry import Catalog
+from sqlflow.sdk import MASK, LintLevel, LintRule
+
+from .suppression import Suppression, suppressions
+from .view import Subject
+
+_HOW = "write # sqlflow: ignore[SF801] and the reason"
+
+
+def lint(subjects: Sequence[Subject], catalog: Catalog, levels: Mapping[str, LintLevel]) -> list[Problem]:
+    """Return what the rules find in documents that are looked at together, in the order of files and lines."""
+    rules = [rule() for rule in catalog.lint_rules() if levels.get(rule.name, rule.level) != "off"]
+    known = set(catalog.names("lint rule"))
+    found: list[Problem] = []
+    for subject in subjects:
+        others = frozenset[str]().union(*(other.reads() for other in subjects if other is not subject))
+        found += _of(subject, rules, levels, known, catalog, others)
+    return sorted(dict.fromkeys(found), key=lambda p: (p.mark is None, p.mark or 0, p.code, p.message))
+
+
+def _of(
+    subject: Subject,
+    rules: Iterable[LintRule],
+    levels: Mapping[str, LintLevel],
+    known: set[str],
+    catalog: Catalog,
+    others: frozenset[str],
+) -> Iterator[Problem]:
+    seen = subject.view(catalog, others)
+    comments = [comment for source in subject.sources for comment in suppressions(source)]
+    looked: set[str] = set()
+    hidden: dict[tuple[str, int], list[str]] = {}
+    found: list[Problem] = []
+    for rule in rules:
+        looked.add(rule.name)
+        try:
+            findings = guarded(rule, lambda rule=rule: list(rule.find(seen)))  # type: ignore[misc]
+        except PluginBroken as error:
+            yield Problem("SF601", f"lint rule {rule.name}: {error.message}", None, error.hint)
+            continue
+        for finding in findings:
+            places = subject.places(finding)
+            if finding.secret:
+                hidden.setdefault((places[0].file, places[0].line), []).append(finding.secret)
+            silent = [c for c in comments if rule.name in c.codes and c.reason and any(
+                (c.mark.file, c.line) == (place.file, place.line) for place in places)]  # fmt: skip
+            for comment in silent:
+                comment.used.add(rule.name)
+            if not silent:
+                level = levels.get(rule.name, rule.level)
+                severity: Severity = "error" if level == "error" else "warning"
+                found.append(Problem(rule.name, finding.message, places[0], finding.hint, severity))
+    for comment in comments:
+        found += _of_comment(comment, looked, known)
+    for problem in found:
+        secrets = hidden.get((problem.mark.file, problem.mark.line), ()) if problem.mark else ()
+        yield _masked(problem, secrets) if secrets else problem
+
+
+def _masked(problem: Problem, secrets: Sequence[str]) -> Problem:
+    """Return a problem whose line does not show a secret; a line that holds it otherwise is not shown at all."""
+    if problem.mark is None:
+        return problem
+    text = problem.mark.text
+    for secret in secrets:
+        text = text.replace(secret, MASK) if secret in text else ""
+    return replace(problem, mark=replace(problem.mark, text=text))
+
+
+def _of_comment(comment: Suppression, looked: set[str], known: set[str]) -> Iterator[Problem]:
+    """Tell what is wrong with a comment: no codes, no reason, or nothing to silence."""
+    if not comment.codes:
+        yield Problem("SF810", "this comment names no rule", comment.mark, _HOW)
+    elif not comment.reason:
+        told = f"ignore[{', '.join(comment.codes)}] gives no reason"
+        yield Problem("SF810", told, comment.mark, "say behind the bracket why it is right here")
+    for code in comment.codes if comment.reason else ():
+        if code not in known:
+            hint = did_you_mean(code, known, noun="rule")
+            yield Problem("SF812", f"unknown lint rule {code!r}", comment.mark, hint)
+        elif code in looked and code not in comment.used:
+            yield Problem("SF811", f"there is no {code} to ignore here", comment.mark, "remove it", "warning")

@@ -1,0 +1,174 @@
+"""A plan and its document as rules see them, and where in the text a finding stands."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any, get_args
+
+from sqlflow.errors import SQLFlowError
+from sqlflow.plan import Plan, PlannedStep, table_key
+from sqlflow.problem import Mark
+from sqlflow.registry import Catalog, Unknown
+from sqlflow.sdk import (
+    ConfigModel,
+    DocumentPath,
+    Finding,
+    LintPipeline,
+    LintStep,
+    Role,
+    Secret,
+    SqlSpot,
+    roles,
+)
+from sqlflow.spec import Document, Mapping, Node, Scalar, Source, find, is_interpolated, read_source, to_data
+from sqlflow.sql import Reference, read_habits
+
+_USE = re.compile(r"\$\{?([A-Za-z_]\w*)")
+
+
+@dataclass
+class Subject:
+    """A document that is looked at. Without a plan it is the project file."""
+
+    document: Document[Any]
+    plan: Plan | None = None
+    files: dict[tuple[DocumentPath, str], Source] = field(default_factory=dict)
+    """The files that hold the SQL of steps, by step and field."""
+
+    @property
+    def sources(self) -> list[Source]:
+        """The texts of the subject: the document, and the SQL files that it names."""
+        return [self.document.source, *{id(source): source for source in self.files.values()}.values()]
+
+    def view(self, catalog: Catalog, read_elsewhere: frozenset[str] = frozenset()) -> LintPipeline:
+        """Return what rules see."""
+        root = self.document.root
+        secrets = frozenset(_secret_fields(root, catalog, self.plan))
+        if self.plan is None:
+            return LintPipeline("sqlflow.yaml", to_data(root), secret_fields=secrets)
+        steps = tuple(self._step(step) for step in self.plan.steps)
+        texts = [scalar.text for scalar in _scalars(root)]
+        used = _USE.findall("\n".join([*texts, *(source.text for source in self.files.values())]))
+        below = [node for key in ("steps", "defaults") if (node := self.document.node(key)) is not None]
+        return LintPipeline(
+            self.plan.pipeline,
+            to_data(root),
+            steps,
+            variables=_keys(self.document.node("vars")),
+            used_variables=frozenset(used),
+            connections=_keys(self.document.node("connections")),
+            used_connections=frozenset(scalar.text for node in below for scalar in _scalars(node)),
+            read_elsewhere=read_elsewhere,
+            secret_fields=secrets,
+        )
+
+    def reads(self) -> frozenset[str]:
+        """Return every table that the pipeline reads."""
+        return frozenset(table_key(t) for step in (self.plan.steps if self.plan else ()) for t in step.reads)
+
+    def _step(self, step: PlannedStep) -> LintStep:
+        path: DocumentPath = ("steps", step.position)
+        seen = LintStep(
+            step.declared,
+            step.type_name,
+            path,
+            step.given,
+            step.plan,
+            frozenset(map(table_key, step.reads)),
+            frozenset(map(table_key, step.plan.writes)),
+        )
+        for name in step.given.sql:
+            habits = read_habits(self._text(step, path, name))
+            seen = replace(
+                seen,
+                stars=seen.stars + _spots(habits.stars, name),
+                crossings=seen.crossings + _spots(habits.crossings, name),
+                volatile=seen.volatile + _spots(habits.moods, name),
+            )
+        return seen
+
+    def _text(self, step: PlannedStep, path: DocumentPath, name: str) -> str:
+        """Return the SQL of a field as it is written; where values stand in it, as it runs."""
+        own = _parts(name)
+        node = find(self.document.root, (*path, *own))[0]
+        kind: type[ConfigModel] = type(step.given.config)
+        if roles(kind).get((name,)) is Role.SQL_FILE and self.plan is not None:
+            source, _ = read_source(self.plan.folder / str(getattr(step.given.config, name)), str(node_text(node)))
+            if source is not None:
+                self.files[path, name] = source
+                return source.text
+        if isinstance(node, Scalar) and not is_interpolated(node.text):
+            return node.text
+        return "\n;\n".join(statement.sql for statement in step.given.sql[name])
+
+    def places(self, finding: Finding) -> list[Mark]:
+        """Return the place of a finding, and then the places where a comment may silence it."""
+        source, root = self.document.source, self.document.root
+        if finding.spot is None:
+            node, key = find(root, finding.path)
+            return [source.at(key or node)]
+        spot = finding.spot
+        node, key = find(root, (*finding.path, *_parts(spot.field)))
+        around = [source.at(key or node)]
+        if (file := self.files.get((finding.path, spot.field))) is not None:
+            before = file.text[: spot.offset]
+            return [file.mark(before.count("\n"), spot.offset - (before.rfind("\n") + 1)), *around]
+        if not isinstance(node, Scalar) or is_interpolated(node.text):
+            return around
+        return [source.within(node, spot.offset), *around]
+
+
+def node_text(node: Node) -> str:
+    """Return the text of a node, where it is one."""
+    return node.text if isinstance(node, Scalar) else ""
+
+
+def _parts(name: str) -> tuple[str | int, ...]:
+    return tuple(int(part) if part.isdigit() else part for part in name.split("."))
+
+
+def _spots(found: tuple[Reference, ...], name: str) -> tuple[SqlSpot, ...]:
+    return tuple(SqlSpot(reference.name, name, reference.offset) for reference in found)
+
+
+def _scalars(node: Node) -> Iterator[Scalar]:
+    if isinstance(node, Scalar):
+        yield node
+        return
+    for inner in node.values.values() if isinstance(node, Mapping) else node.items:
+        yield from _scalars(inner)
+
+
+def _keys(node: Node | None) -> frozenset[str]:
+    return frozenset(node.values) if isinstance(node, Mapping) else frozenset()
+
+
+def _secret_fields(root: Mapping, catalog: Catalog, plan: Plan | None) -> Iterator[DocumentPath]:
+    """Yield the places of options that are secrets, in connections and in sources and targets written out."""
+    holders: list[tuple[DocumentPath, Node | None]] = [(("connections",), root.values.get("connections"))]
+    profiles = root.values.get("profiles")
+    for name, profile in profiles.values.items() if isinstance(profiles, Mapping) else ():
+        holders.append((("profiles", name, "connections"), find(profile, ("connections",))[0]))
+    for path, holder in holders:
+        for name, node in holder.values.items() if isinstance(holder, Mapping) else ():
+            named = node.values.get("connector") if isinstance(node, Mapping) else None
+            if isinstance(named, Scalar):
+                yield from ((*path, name, option) for option in _secret_options(catalog, named.text))
+    for step in plan.steps if plan else ():
+        for name, endpoint in step.given.endpoints.items():
+            for option in _secret_options(catalog, endpoint.connector.name):
+                yield ("steps", step.position, name, option)
+
+
+def _secret_options(catalog: Catalog, connector: str) -> Iterator[str]:
+    try:
+        fields = catalog.connector(connector).Config.model_fields
+    except (SQLFlowError, Unknown):
+        return
+    yield from (name for name, info in fields.items() if _is_secret(info.annotation))
+
+
+def _is_secret(annotation: Any) -> bool:
+    return annotation is Secret or any(_is_secret(inner) for inner in get_args(annotation))

@@ -1,0 +1,206 @@
+"""A connector as steps see it: every call to its system goes through the guard of its connection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlflow.errors import SQLFlowError, StepError, TransientError
+from sqlflow.sdk import (
+    ArrowStream,
+    ConfigModel,
+    ConnectionReport,
+    Connector,
+    FileVersion,
+    Objection,
+    ReadRequest,
+    Rows,
+    Select,
+    WriteRequest,
+    WriteResult,
+)
+
+from .guard import Calls, Listings
+from .outgoing import Outgoing
+from .patience import Watch, silent
+from .stream import Opening
+
+T = TypeVar("T")
+
+_FACTS = ("name", "Config", "ReadOptions", "WriteOptions", "write_modes", "keeps_tokens", "lists_files",
+          "keeps_rejects", "guesses_types", "resilience", "example")  # fmt: skip
+
+
+class Guarded(Connector[ConfigModel]):
+    """Stands for a connector during one attempt of a step.
+
+    A listing made ahead of the attempt, to know what the step reads, is handed to the step when it asks: one attempt
+    lists once, and a second time only to see whether the files have changed meanwhile.
+    """
+
+    def __init__(self, inner: Connector[Any], calls: Calls, key: str, kept: Listings | None = None) -> None:
+        self.inner = inner
+        self.calls = calls
+        self._key = key
+        self._kept = kept if kept is not None else {}
+        for name in _FACTS:
+            setattr(self, name, getattr(inner, name))
+
+    def look(self, config: Any, options: Any, folder: Path) -> Sequence[FileVersion] | None:
+        """List the files ahead of the attempt."""
+        if self._key not in self._kept:
+            self._kept[self._key] = self.versions(config, options, folder)
+        return self._kept[self._key]
+
+    def versions(self, config: Any, options: Any, folder: Path) -> Sequence[FileVersion] | None:
+        """List the files, or return the list that was made ahead."""
+        if self._key in self._kept:
+            return self._kept.pop(self._key)
+        if type(self.inner).versions is Connector.versions:  # it has nothing to list, so nobody is asked
+            return None
+        return self._small("listing", lambda: self.inner.versions(config, options, folder))
+
+    def exists(self, config: Any, options: Any, folder: Path) -> bool | None:
+        """Tell whether what a write leaves is there."""
+        if type(self.inner).exists is Connector.exists:
+            return None
+        return self._small("looking at the target", lambda: self.inner.exists(config, options, folder))
+
+    def test(self, config: Any, folder: Path) -> ConnectionReport:
+        """Try the connection."""
+
+        def tried() -> ConnectionReport:
+            report = self.inner.test(config, folder)
+            if report.kind == "transient":
+                raise _NoAnswer(report)
+            return report
+
+        try:
+            return self._small("testing", tried)
+        except _NoAnswer as error:
+            return error.report
+        except StepError as error:
+            return ConnectionReport.failure(error)
+
+    def read(self, request: ReadRequest) -> Select | ArrowStream:
+        """Say how the rows come."""
+        calls = self.calls
+        if calls.guard is None:
+            return self.inner.read(request)
+        end = calls.use()
+        try:
+            source = calls.tried("reading", lambda _: self._read(request))
+        except BaseException:
+            end()
+            raise
+        if isinstance(source, ArrowStream):
+            opening = Opening(calls, source, lambda: self._read(request), end)
+            return ArrowStream(opening.open, opening.cancel)
+        return _ending(self._learning_from(source), end)
+
+    def _read(self, request: ReadRequest) -> Select | ArrowStream:
+        calls, over = self.calls, [False]
+
+        def cancel() -> None:
+            over[0] = True
+
+        asked = replace(request, stopped=lambda: over[0] or request.stopped(), pace=calls.wait_turn)
+        return calls.once(
+            "reading",
+            lambda: self.inner.read(asked),
+            cancel=cancel,
+            discard=_dispose,
+            tells=lambda source: isinstance(source, Select),  # a stream may not have been asked for yet
+        )
+
+    def _learning_from(self, source: Select) -> Select:
+        """Have the breaker hear of what goes wrong while the engine scans."""
+        explain = source.explain
+        guard = self.calls.guard
+        if explain is None or guard is None or guard.breaker is None:
+            return source
+        breaker = guard.breaker
+
+        def explained(text: str) -> StepError | None:
+            error = explain(text)
+            if isinstance(error, TransientError):
+                breaker.failed()
+            return error
+
+        return replace(source, explain=explained)
+
+    def write(self, request: WriteRequest, rows: Rows) -> WriteResult:
+        """Write the rows. It is tried again here only while none of them has been taken."""
+        calls, guard = self.calls, self.calls.guard
+        if guard is None:
+            return self.inner.write(request, rows)
+        end = calls.use()
+        try:
+            outgoing = Outgoing(rows)
+            asked = replace(request, pace=calls.wait_turn)
+
+            def written() -> WriteResult:
+                if guard.limit is None:
+                    return self.inner.write(asked, outgoing)
+                watch = Watch(guard.limit, calls.around.interrupt)
+                outgoing.watch = watch
+                try:
+                    with watch.running():
+                        return self.inner.write(asked, outgoing)
+                except SQLFlowError as error:
+                    if watch.fired:
+                        raise silent(guard.limit, guard.doing("writing")) from error
+                    raise
+
+            return calls.tried(
+                "writing", lambda _: calls.once("writing", written, patient=False), again=lambda: not outgoing.taken
+            )
+        finally:
+            end()
+
+    def objections(self, config: Any, options: Any, folder: Path) -> Iterator[Objection]:
+        """Tell what does not go together."""
+        return self.inner.objections(config, options, folder)
+
+    def place(self, config: Any, options: Any) -> str | None:
+        """Name what is read or written."""
+        return self.inner.place(config, options)
+
+    def _small(self, what: str, work: Callable[[], T]) -> T:
+        """Make a call that may be repeated and left behind."""
+        end = self.calls.use()
+        try:
+            return self.calls.tried(what, lambda _: self.calls.once(what, work, tells=lambda found: found is not None))
+        finally:
+            end()
+
+
+class _NoAnswer(TransientError):
+    """A test that found nobody; carries its report through the retries."""
+
+    def __init__(self, report: ConnectionReport) -> None:
+        super().__init__(report.message)
+        self.report = report
+
+
+def _ending(source: Select, end: Callable[[], None]) -> Select:
+    cleanup = source.cleanup
+
+    def ended() -> None:
+        try:
+            if cleanup is not None:
+                cleanup()
+        finally:
+            end()
+
+    return replace(source, cleanup=ended)
+
+
+def _dispose(source: Select | ArrowStream) -> None:
+    """Let go of what came too late."""
+    if isinstance(source, Select) and source.cleanup is not None:
+        source.cleanup()
+    elif isinstance(source, ArrowStream) and source.cancel is not None:
+        source.cancel()

@@ -1,0 +1,52 @@
+"""Rows on their way out, watched: whether any has been taken, and how long the system works on them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any
+
+from sqlflow.sdk import Rows
+
+from .patience import Watch
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class Outgoing:
+    """Rows that remember that they were taken. The time that they take to come is not the system's."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+        self.dialect = rows.dialect
+        self.schema = rows.schema
+        self.taken = False
+        self.watch: Watch | None = None
+
+    def copy(self, statement: str) -> int:
+        """Have the engine write the rows."""
+        self.taken = True
+        return self._rows.copy(statement)
+
+    def batches(self) -> pa.RecordBatchReader:
+        """Stream the rows."""
+        import pyarrow as pa
+
+        self.taken = True
+        with self._held():
+            reader = self._rows.batches()
+        if self.watch is None:
+            return reader
+        return pa.RecordBatchReader.from_batches(reader.schema, self._each(reader))
+
+    def _each(self, reader: Any) -> Iterator[Any]:
+        while True:
+            with self._held():
+                batch = next(reader, None)
+            if batch is None:
+                return
+            yield batch
+
+    def _held(self) -> Any:
+        return self.watch.held() if self.watch is not None else nullcontext()

@@ -1,0 +1,170 @@
+"""`sqlflow lint`: what is valid and yet likely not meant, told at its place, and silenced with a reason."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+STEP = "  - id: {id}\n    type: transform\n    target: {target}\n    sql: {sql}\n"
+
+
+def pipeline(*steps, above=""):
+    """Return a pipeline; a step is its target and its SQL, or text as it stands."""
+    told = [s if isinstance(s, str) else STEP.format(id=f"s{n}", target=s[0], sql=s[1]) for n, s in enumerate(steps)]
+    return f"version: 1\nname: p\n{above}steps:\n" + "".join(told)
+
+
+@pytest.fixture
+def lint(tmp_path):
+    """Write files and lint them; returns the findings as (code, severity, line, column)."""
+
+    def call(files, *arguments, code=0, form="json"):
+        for name, text in ({"p.yaml": files} if isinstance(files, str) else files).items():
+            (tmp_path / name).write_text(text, encoding="utf-8")
+        environment = {key: value for key, value in os.environ.items() if not key.startswith(("SQLFLOW_", "GITHUB_"))}
+        done = subprocess.run(
+            [sys.executable, "-m", "sqlflow.cli.main", "lint", *arguments, "-o", form],
+            cwd=tmp_path, env=environment, capture_output=True, text=True, encoding="utf-8", check=False,
+        )  # fmt: skip
+        assert (done.returncode, done.stderr) == (code, ""), done.stdout + done.stderr
+        if form != "json":
+            return done.stdout
+        return [(p["code"], p["severity"], p["line"], p["column"]) for p in json.loads(done.stdout)["problems"]]
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("sql", "found"),
+    [
+        ("select a.x from r.a, r.b", [("SF808", 7, 31)]),
+        ("select a.x from r.a, r.b where a.x = b.x", []),
+        ("select a.x from r.a, r.b where a.x > 1", [("SF808", 7, 31)]),
+        ("select a.x from r.a cross join r.b", []),
+        ("select x from r.a, unnest(a.xs) u(x)", []),
+        ("select a.x from r.a, r.b, r.c where a.x = b.x", [("SF808", 7, 36)]),
+        ("select a.x from r.a a, r.b b where lower(a.x) = lower(b.x)", []),
+    ],
+)
+def test_a_comma_without_a_condition_is_found(lint, sql, found):
+    """A table after a comma is found unless a condition ties it to the others, CROSS JOIN says it, or it depends."""
+    assert [(c, line, col) for c, _, line, col in lint(pipeline(("p", sql))) if c == "SF808"] == found
+
+
+@pytest.mark.parametrize(
+    ("sql", "columns"),
+    [
+        ("select * from r.a", [17]),
+        ("select id from r.a", []),
+        ("select * from (select id from r.a)", []),
+        ("with c as (select * from r.a) select * from c", [47]),
+        ("with c as (select id from r.a) select * from c", []),
+        ("select count(*) as n from r.a", []),
+        ("select id from r.a union all select b.* from r.b", [46]),
+    ],
+)
+def test_a_star_into_an_export_is_found(lint, sql, columns):
+    """A star is found where it stands for the columns of a table, and not where the query names them all the same."""
+    step = f"  - id: out\n    type: export\n    target: {{connector: csv, path: o.csv}}\n    sql: {sql}\n"
+    assert [col for c, _, _, col in lint(pipeline(step)) if c == "SF804"] == columns
+
+
+def test_places_inside_sql(lint):
+    """A finding points at the word in a block, in a line and in a file of SQL."""
+    merge = "mode: merge\n    key: [id]\n    checks: [unique: [id]]\n"
+    head = f"  - id: a\n    type: transform\n    target: a\n    {merge}"
+    block = f"{head}    sql: |\n      select 1 as id,\n        random() as r\n"
+    file = f"  - id: b\n    type: transform\n    target: b\n    {merge}    sql_file: b.sql\n"
+    found = lint({"p.yaml": pipeline(block, file), "b.sql": "-- é\nselect 2 as id, 'é' as e, uuid() as u\n"}, "p.yaml")
+    assert found == [("SF807", "warning", 2, 27), ("SF807", "warning", 12, 9)]
+
+
+def test_levels_come_from_the_project(lint):
+    """`lint:` of sqlflow.yaml switches a rule off or makes it an error; a code that is none is a problem."""
+    project = "version: 1\nname: p\nspecs: ['p.yaml']\nlint:\n  SF801: {}\n  SF805: error\n"
+    spec = pipeline(
+        "  - {id: a, type: transform, target: a, mode: append, sql: select 1 as id}\n", above="vars: {x: 1}\n"
+    )
+    assert lint({"sqlflow.yaml": project.format("off"), "p.yaml": spec}, code=1) == [("SF805", "error", 5, 41)]
+    assert lint({"sqlflow.yaml": project.format("warn")}, code=1) == [
+        ("SF801", "warning", 3, 8),
+        ("SF805", "error", 5, 41),
+    ]
+    assert [c for c, *_ in lint({"sqlflow.yaml": project.format("off") + "  SF999: off\n"}, code=2)] == ["SF812"]
+
+
+def test_warnings_fail_when_they_are_to(lint):
+    """A warning alone is exit code 0, with --strict 1; a broken document is 2 and hides no other findings."""
+    spec = pipeline(("p", "select 1 as id"), above="vars: {x: 1}\n")
+    assert lint(spec) == [("SF801", "warning", 3, 8)]
+    assert lint(spec, "--strict", code=1) == [("SF801", "warning", 3, 8)]
+    found = lint({"broken.yaml": spec.replace("sql:", "sq:")}, ".", code=2)
+    assert {"SF201", "SF801"} <= {c for c, *_ in found}
+
+
+def test_a_comment_silences_a_rule(lint):
+    """A comment with a reason silences its rule behind the line, above it, at the key, and in SQL."""
+    sql = "select 1 as id from r.a, r.b"
+    head, comment = "  - id: a\n    type: transform\n    target: a\n    sql: ", "sqlflow: ignore[SF808] small\n"
+    lines = {
+        "behind": f"{head}{sql}  # {comment}",
+        "above": f"{head[:-9]}    # {comment}    # more\n    sql: {sql}\n",
+        "key": f"{head}|  # {comment}      {sql}\n",
+        "sql": f"{head}|\n      {sql} -- {comment}",
+    }
+    for name, step in lines.items():
+        assert lint(pipeline(step)) == [], name
+        told = lint(pipeline(step.replace("small", "")), code=1)
+        assert sorted(c for c, *_ in told) == ["SF808", "SF810"], name
+        other = lint(pipeline(step.replace("SF808", "SF801")))
+        assert sorted(c for c, *_ in other) == ["SF808", "SF811"], name
+        assert "SF812" in [c for c, *_ in lint(pipeline(step.replace("SF808", "SF898")), code=1)], name
+
+
+def test_pipelines_are_looked_at_together(lint):
+    """A table that another pipeline of the project reads is not unread."""
+    writer = pipeline(("staging.a", "select 1 as id"), ("staging.b", "select id from staging.a"))
+    reader = pipeline(("marts.c", "select id from staging.b"))
+    assert [c for c, *_ in lint(writer)] == ["SF803"]
+    assert lint({"q.yaml": reader}, "p.yaml", "q.yaml") == []
+
+
+@pytest.mark.parametrize("form", ["text", "json", "github", "sarif", "junit", "markdown"])
+def test_a_secret_is_found_and_not_shown(lint, form):
+    """Plain secrets are found by the option, by the name and by their looks, and no format shows one."""
+    secrets = ["sw0rdf1sh", "hunter2", "AKIAABCDEFGHIJKLMNOP"]
+    spec = pipeline(
+        f"  - {{id: a, type: transform, target: a, description: {secrets[2]}, sql: select $token as t}}\n",
+        above=f"vars:\n  token: {{default: {secrets[0]}, type: string}}\n  url: postgres://me:{secrets[1]}@db/shop\n",
+    )
+    told = lint(spec, code=1, form=form)
+    shown = json.dumps(told) if form == "json" else told
+    assert shown.count("SF809") >= 3
+    assert not [secret for secret in secrets if secret in shown]
+
+
+def test_interpolated_secrets_are_fine(lint):
+    """A secret that comes from the environment or a provider is no finding."""
+    spec = pipeline(("a", "select $token as t"), above="vars:\n  token: {type: string, default: '${secret:env/T}'}\n")
+    assert lint(spec) == []
+
+
+def test_a_plugin_brings_a_rule(lint):
+    """A rule of a plugin is told, explained in SARIF and silenced like those in the box."""
+    step = "  - {id: b, type: copy_table, table: r.a, target: b}\n"
+    assert [c for c, *_ in lint(pipeline(step))] == ["EX001"]
+    rule = json.loads(lint(pipeline(step), form="sarif"))["runs"][0]["tool"]["driver"]["rules"][0]
+    assert rule["shortDescription"]["text"] == "Copy without a reason"
+    assert "a year later" in rule["fullDescription"]["text"]
+    assert lint(pipeline(step.rstrip() + "  # sqlflow: ignore[EX001] told elsewhere\n")) == []
+
+
+def test_steps_of_one_loop_are_told_once(lint):
+    """What is found in every step of a `for_each` is told once, at its place in the document."""
+    step = "  - id: a\n    type: transform\n    for_each: {n: [1, 2, 3]}\n"
+    step += "    target: a\n    mode: append\n    sql: select $n as n\n"
+    assert lint(pipeline(step)) == [("SF805", "warning", 8, 5)]

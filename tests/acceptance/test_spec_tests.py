@@ -1,0 +1,248 @@
+"""Tests that stand in documents: run in memory on the rows they give, held against those they expect."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from xml.etree import ElementTree as ET
+
+import pytest
+
+PIPELINE = """\
+version: 1
+name: shop
+vars:
+  least: 0
+steps:
+  - id: orders
+    type: load
+    source: {connector: csv, path: not/there.csv}
+    target: raw.orders
+    mode: merge
+    key: [order_id]
+    cursor: updated_at
+    columns: {order_id: bigint, status: varchar, amount: "decimal(10,2)", updated_at: timestamp}
+    checks:
+      - expression: amount >= 0
+  - id: daily
+    type: transform
+    target: marts.daily
+    sql: |
+      select updated_at::date as day, count(*) as orders, sum(amount) as revenue
+      from raw.orders where status = 'paid' and amount > $least
+      group by day
+  - id: report
+    type: export
+    source: marts.daily
+    order_by: [day]
+    target: {connector: csv, path: out/report.csv}
+"""
+GOOD = """\
+tests:
+  - name: only paid orders count
+    given:
+      orders:
+        - {order_id: 1, status: paid, amount: 10, updated_at: 2024-03-01 10:00:00}
+        - {order_id: 2, status: open, amount: 99, updated_at: 2024-03-01 11:00:00}
+    expect:
+      marts.daily:
+        - {day: 2024-03-01, orders: 1, revenue: 10.00}
+  - name: the table can be given as well
+    vars: {least: 5}
+    given:
+      raw.orders:
+        - {status: paid, amount: 10, updated_at: 2024-03-01 10:00:00}
+        - {status: paid, amount: 1, updated_at: 2024-03-01 10:00:00}
+    expect:
+      report: [{day: 2024-03-01, orders: 1}]
+  - name: a late order is merged
+    state:
+      raw.orders: [{order_id: 1, status: open, amount: 10, updated_at: 2024-03-01 10:00:00}]
+    given:
+      orders:
+        - {order_id: 1, status: paid, amount: 12, updated_at: 2024-03-02 10:00:00}
+        - {order_id: 2, status: paid, amount: 12, updated_at: 2024-02-01 10:00:00}
+    expect:
+      raw.orders: [{order_id: 1, status: paid, amount: 12}]
+  - name: no orders
+    given: {orders: []}
+    expect: {marts.daily: []}
+  - name: negative amounts are refused
+    given: {orders: [{order_id: 1, amount: -1, updated_at: 2024-03-02 10:00:00}]}
+    error: SF701
+"""
+BAD = """\
+  - name: wrong on purpose
+    given:
+      orders:
+        - {order_id: 1, status: paid, amount: 10, updated_at: 2024-03-01 10:00:00}
+        - {order_id: 2, status: paid, amount: 7, updated_at: 2024-03-02 10:00:00}
+    expect:
+      marts.daily:
+        - {day: 2024-03-01, orders: 1, revenue: 11}
+        - {day: 2024-03-05, orders: 9, revenue: 11}
+  - name: wrong column
+    given: {orders: []}
+    expect: {marts.daily: [{dya: 1}]}
+  - name: not given
+    expect: {marts.daily: [{day: 1}]}
+  - name: unknown
+    given: {ordrs: []}
+    expect: {marts.daily: [{day: 1}]}
+"""
+HISTORY = """\
+version: 1
+name: history
+steps:
+  - id: customers
+    type: load
+    source: {connector: csv, path: customers.csv}
+    target: core.customers
+    mode: scd2
+    key: [id]
+    cursor: updated_at
+    columns: {id: bigint, city: varchar, updated_at: timestamp}
+  - id: sums
+    type: transform
+    target: marts.sums
+    mode: merge
+    key: [id]
+    cursor: {column: seen, initial: "2000-01-01"}
+    sql: |
+      select id, count(*) as versions, max(updated_at) as seen from core.customers
+      where updated_at >= $watermark group by id
+tests:
+  - name: a change closes a version
+    state:
+      core.customers:
+        - {id: 1, city: Rome, updated_at: 2024-01-01, valid_from: 2024-01-01, valid_to: null, is_current: true}
+    given:
+      customers: [{id: 1, city: Oslo, updated_at: 2024-02-01}]
+    expect:
+      core.customers:
+        ordered: false
+        rows:
+          - {city: Rome, valid_to: 2024-02-01, is_current: false}
+          - {city: Oslo, valid_to: null, is_current: true}
+  - name: only what is new is summed
+    state:
+      marts.sums:
+        rows: [{id: 1, versions: 7, seen: 2024-01-01 00:00:00}]
+        watermark: "2024-01-15"
+    given:
+      core.customers:
+        - {id: 1, updated_at: 2024-01-10 00:00:00}
+        - {id: 2, updated_at: 2024-02-10 00:00:00}
+    expect:
+      marts.sums: {match: subset, rows: [{id: 1, versions: 7}, {id: 2, versions: 1}]}
+"""
+
+
+class Folder:
+    """A folder in which the command is run."""
+
+    def __init__(self, path) -> None:
+        self.path = path
+
+    def write(self, name, text):
+        """Write a file."""
+        (self.path / name).write_text(text, encoding="utf-8")
+
+    def __call__(self, *words, code=0):
+        """Run the command and return what it said."""
+        done = subprocess.run(
+            [sys.executable, "-m", "sqlflow.cli.main", *words],
+            cwd=self.path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Return an empty folder."""
+    return Folder(tmp_path)
+
+
+def test_given_rows_stand_in_for_sources_and_tables(folder):
+    """No source is needed and nothing is left: rows that are given go through modes, checks and exports in memory."""
+    folder.write("shop.yaml", PIPELINE + GOOD)
+    told = folder("test", "shop.yaml")
+    assert told.count("ok ") == 5
+    assert "5 tests: passed" in told
+    assert [path.name for path in folder.path.iterdir()] == ["shop.yaml"]
+
+
+def test_what_differs_is_shown_row_by_row(folder):
+    """A failed test shows expected and found rows, the cells that differ, and says what is wrong with a test itself."""
+    folder.write("shop.yaml", PIPELINE + GOOD + BAD)
+    told = folder("test", "shop.yaml", code=1)
+    for line in ("-  2024-03-01  1       11", "+  2024-03-01  1       10.00 <", "it has no column 'dya'",
+                 "step 'orders' would read not/there.csv", "did you mean 'orders'?", "9 tests: 4 failed"):  # fmt: skip
+        assert line in told
+    data = json.loads(folder("test", "shop.yaml", "--select", "wrong*", "--output", "json", code=1))
+    assert [one["name"] for one in data] == ["wrong on purpose", "wrong column"]
+    assert data[0]["differences"][0]["changed"][0]["found"]["revenue"] == "10.00"
+
+
+def test_state_is_what_an_earlier_run_has_left(folder):
+    """Histories and increments are tested on their final table: rows and watermark of before count."""
+    folder.write("history.yaml", HISTORY)
+    assert "2 tests: passed" in folder("test", "history.yaml")
+    folder.write("history.yaml", HISTORY.replace('watermark: "2024-01-15"', 'watermark: "2024-01-01"'))
+    assert "1 failed" in folder("test", "history.yaml", code=1)
+
+
+def test_rows_may_stand_in_files(folder):
+    """CSV and Parquet beside the document are as good as rows in it, given or expected."""
+    folder.write("given.csv", "order_id,status,amount,updated_at\n1,paid,5,2024-03-01 10:00:00\n")
+    folder.write("wanted.csv", "day,revenue\n2024-03-01,5\n")
+    tests = "tests: [{name: files, given: {orders: {csv: given.csv}}, expect: {marts.daily: {csv: wanted.csv}}}]\n"
+    folder.write("shop.yaml", PIPELINE + tests)
+    folder("test", "shop.yaml")
+    folder.write("wanted.csv", "day,revenue\n2024-03-01,6\n")
+    folder("test", "shop.yaml", code=1)
+    assert "there is no file" in _without(folder, "given.csv")
+
+
+def _without(folder, name):
+    (folder.path / name).unlink()
+    return folder("test", "shop.yaml", code=1)
+
+
+@pytest.mark.parametrize(
+    ("tests", "told"),
+    [
+        ("[{name: x, expect: {}}]", "a test expects rows"),
+        ("[{name: x, given: {orders: {}}, error: SF701}]", "one of rows, csv, parquet"),
+        ("[{name: x, exepct: {}}]", "did you mean 'expect'?"),
+        ("[{name: x, error: nonsense}]", "error"),
+    ],
+)
+def test_a_test_that_is_none_is_told_by_validate(folder, tests, told):
+    """The shape of tests is checked with the document."""
+    folder.write("shop.yaml", PIPELINE + f"tests: {tests}\n")
+    assert told in folder("validate", "shop.yaml", code=2)
+
+
+def test_selecting_nothing_is_an_error(folder):
+    """A name that no test has is told with those that are there."""
+    folder.write("shop.yaml", PIPELINE + GOOD)
+    assert "only paid orders count" in folder("test", "shop.yaml", "-s", "nothing", code=2)
+    folder.write("empty.yaml", PIPELINE)
+    assert "no tests" in folder("test", "empty.yaml")
+
+
+def test_every_format_tells_of_failed_tests(folder):
+    """CI servers get a case for each test, and annotations at the line of the test."""
+    folder.write("shop.yaml", PIPELINE + GOOD + BAD)
+    suite = ET.fromstring(folder("test", "shop.yaml", "-o", "junit", code=1).encode()).find("testsuite")  # noqa: S314 - our own
+    assert (suite.get("tests"), suite.get("failures")) == ("9", "4")
+    assert "::error file=shop.yaml,line=" in folder("test", "shop.yaml", "-o", "github", code=1)
+    assert "SF761" in folder("test", "shop.yaml", "-o", "markdown", code=1)
+    results = json.loads(folder("test", "shop.yaml", "-o", "sarif", code=1))["runs"][0]["results"]
+    assert len(results) == 4

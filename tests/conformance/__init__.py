@@ -1,0 +1,1 @@
+"""The exams that the guests in the box sit."""
