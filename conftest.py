@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.faultproxy import FaultProxy
 
 ROOT = Path(__file__).parent
 
@@ -32,3 +38,12 @@ def pytest_configure() -> None:
 def regen(request: pytest.FixtureRequest) -> bool:
     """Whether generated files are to be rewritten."""
     return bool(request.config.getoption("--regen"))
+
+
+@pytest.fixture
+def fault_proxy() -> Iterator[Callable[[int], FaultProxy]]:
+    """Bring proxies to servers on this machine, which spoil connections as they are told."""
+    from tests.faultproxy import FaultProxy
+
+    with ExitStack() as stack:
+        yield lambda port: stack.enter_context(FaultProxy(port))

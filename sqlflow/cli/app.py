@@ -13,6 +13,7 @@ VERBS = {
     "run": "run",
     "validate": "validate",
     "lint": "lint",
+    "fmt": "fmt",
     "plan": "plan",
     "test": "spectests",
     "vars": "vars",

@@ -37,11 +37,9 @@ def run(
     from sqlflow.errors import DocumentError
     from sqlflow.pipeline import installed
     from sqlflow.problem import Problem
-    from sqlflow.report import Case, Tested
     from sqlflow.spectest import declared_tests, run_test
 
     from .render import plural, show_json
-    from .reporting import show_report
     from .validate import collect
 
     files, problems = collect(specs or [])
@@ -51,6 +49,13 @@ def run(
             found += [(path, test, mark) for test, mark in declared_tests(path)]
         except DocumentError as error:
             problems += error.problems
+    if problems and output is not Format.text:
+        from sqlflow.errors import exit_status
+
+        from .reporting import tell
+
+        tell("test", tuple(map(str, files)), tuple(problems), output)
+        return exit_status(problems)
     if problems:
         raise DocumentError(problems)
     chosen = [(path, test, mark) for path, test, mark in found if _wanted(test.name, select)]
@@ -65,8 +70,14 @@ def run(
         show_json([_data(path, mark, outcome) for (path, _, mark), outcome in zip(chosen, outcomes, strict=True)])
         return 1 if failed else 0
     if output is not Format.text:
-        told = ["\n".join(_told(outcome)) for outcome in outcomes]
-        cases = [Case(o.name, one[2], text, o.duration_ms) for o, one, text in zip(outcomes, chosen, told, strict=True)]
+        from sqlflow.report import TestCase, Tested
+
+        from .reporting import show_report
+
+        cases = [
+            TestCase(o.name, mark, o.duration_ms, None if o.passed else "\n".join(_told(o)))
+            for (_, _, mark), o in zip(chosen, outcomes, strict=True)
+        ]
         show_report(Tested(tuple(cases)), output)
         return 1 if failed else 0
     for (path, _, mark), outcome in zip(chosen, outcomes, strict=True):
@@ -111,7 +122,7 @@ def _diff(difference: Difference) -> Iterator[str]:
 def _counted(difference: Difference) -> str:
     from .render import plural
 
-    counts = ((difference.changed, "changed"), (difference.missing, "missing"), (difference.unexpected, "unexpected"))
+    counts = ((difference.changed, "differ"), (difference.missing, "missing"), (difference.unexpected, "unexpected"))
     return ", ".join(f"{plural(len(rows), 'row')} {word}" for rows, word in counts if rows)
 
 

@@ -29,6 +29,8 @@ EXAMS = {
     "secret provider": "SecretProviderExam",
 }
 """The exam of each kind, by its name in `sqlflow.testing`."""
+_KINDS = {"storage": "storage backend"}
+"""What exams call a kind, where the catalog has another word."""
 LISTENER = f"{__package__}.listening"
 
 
@@ -64,11 +66,11 @@ def _sat(folder: Path) -> tuple[list[dict[str, Any]], str | None]:
 
 
 def _missing(answer: Answer, found: list[dict[str, Any]]) -> Iterator[Problem]:
-    sat = {(kind, name.lower()) for kind, name in (one["whose"] for one in found if one["whose"])}
+    sat = {(_KINDS.get(kind, kind), name.lower()) for kind, name in (one["whose"] for one in found if one["whose"])}
     for subject in answer.loaded():
         kind, name = subject["kind"], subject["name"]
         if EXAMS.get(kind) in shipped and (kind, str(name).lower()) not in sat:
-            hint = f"subclass sqlflow.testing.{EXAMS[kind]} in a test; `sqlflow plugin new` writes one that shows how"
+            hint = f"subclass sqlflow.testing.{EXAMS[kind]} in a test; what `sqlflow plugin new` writes shows how"
             yield Problem("SF631", f"{kind} {name!r} sits no exam", None, hint)
 
 

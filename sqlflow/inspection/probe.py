@@ -79,7 +79,7 @@ def _subject(kind: str, plugin: str, item: Any, tops: set[str]) -> dict[str, Any
     told: dict[str, Any] = {
         "kind": kind,
         "plugin": plugin,
-        "name": getattr(item, "name", None),
+        "name": _name(kind, item),
         "libraries": [],
         "error": None,
     }
@@ -103,6 +103,13 @@ def _subject(kind: str, plugin: str, item: Any, tops: set[str]) -> dict[str, Any
 
 def _is_model(found: Any) -> bool:
     return isinstance(found, type) and issubclass(found, BaseModel)
+
+
+def _name(kind: str, item: Any) -> str | None:
+    """Return what documents or the command line call it; a maker of observers is called like its function."""
+    if kind == "command":
+        return getattr(getattr(item, "info", None), "name", None)
+    return getattr(item, "__name__" if kind == "observer" else "name", None)
 
 
 def _own(models: Any, tops: set[str]) -> list[type[BaseModel]]:

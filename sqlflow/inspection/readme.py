@@ -62,7 +62,7 @@ def _lacking(path: Path, examples: list[Example], answer: Answer, *, named: bool
         yield Problem("SF630", f"{path.name} is not named in {PROJECT}, so no registry shows it", None, hint)
     for subject in answer.subjects:
         kind, name = subject["kind"], subject["name"]
-        if kind in ("observer", "command") or name is None:
+        if kind in ("observer", "command", "lint rule") or name is None:
             continue
         if not any(re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", example.text) for example in examples):
             hint = "show it in a block of ```yaml, as a whole document with its steps"

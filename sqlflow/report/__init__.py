@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from .github import github
 from .junit import junit
 from .markdown import markdown
-from .model import Case, Checked, Frame, Planned, Ran, Report, Tested, problems_of
+from .model import Checked, Frame, Planned, Ran, Report, TestCase, Tested, problems_of
 from .sarif import sarif
 
 FORMATS: Mapping[str, Callable[[Report, Frame], str]] = {
@@ -19,4 +19,4 @@ FORMATS: Mapping[str, Callable[[Report, Frame], str]] = {
 }
 """The formats, by their names."""
 
-__all__ = ["FORMATS", "Case", "Checked", "Frame", "Planned", "Ran", "Report", "Tested", "problems_of"]
+__all__ = ["FORMATS", "Checked", "Frame", "Planned", "Ran", "Report", "TestCase", "Tested", "problems_of"]

@@ -1,4 +1,4 @@
-"""JUnit XML, which CI servers read: a testcase for each document, test, step of a run, and check of a step.
+"""JUnit XML, which CI servers read: a testcase for each document, or for each step of a run and each of its checks.
 
 The attributes are those that Jenkins, GitLab, Azure and CircleCI agree on. A testcase has one failure, because most
 of them show the first only; everything else is in its text.
@@ -81,15 +81,6 @@ def _documents(report: Checked) -> Iterable[_Case]:
         yield case
 
 
-def _tests(report: Tested) -> Iterable[_Case]:
-    for test in report.cases:
-        case = _Case(f"sqlflow.test.{test.mark.file}", test.name, test.milliseconds / 1000, test.mark)
-        if test.text:
-            case.outcome, case.kind, case.text = "failure", "SF761", test.text
-            case.message = test.text.split("\n", 1)[0]
-        yield case
-
-
 def _planned(report: Planned) -> Iterable[_Case]:
     notes = "\n".join(_told(problem) for problem in report.notes)
     for step in report.data["steps"]:
@@ -97,6 +88,15 @@ def _planned(report: Planned) -> Iterable[_Case]:
         case.said, notes = "\n".join([*step["effects"], *([notes] if notes else [])]), ""
         if step["reason"]:
             case.outcome, case.message = "skipped", step["reason"]
+        yield case
+
+
+def _tests(report: Tested) -> Iterable[_Case]:
+    for test in report.tests:
+        case = _Case(test.mark.file, test.name, test.took / 1000, test.mark)
+        if test.failure is not None:
+            case.outcome, case.kind = "failure", "SF761"
+            case.message, case.text = test.failure.split("\n", 1)[0], f"{test.mark}: {test.failure}"
         yield case
 
 

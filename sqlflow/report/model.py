@@ -48,20 +48,26 @@ class Ran:
 
 
 @dataclass(frozen=True)
-class Case:
-    """What came of one test of a document; `text` says how it failed, empty when it passed."""
+class Tested:
+    """What came of tests: their problems by name and place; `took` is in milliseconds."""
 
-    name: str
-    mark: Mark
-    text: str
-    milliseconds: float
+    tests: tuple[TestCase, ...]
 
 
 @dataclass(frozen=True)
-class Tested:
-    """What came of the tests that stand in documents."""
+class TestCase:
+    """A test: its name, its place, how long it took, and what went wrong; None: it passed."""
 
-    cases: tuple[Case, ...]
+    name: str
+    mark: Mark
+    took: float
+    failure: str | None = None
+
+    @property
+    def problem(self) -> Problem | None:
+        """What went wrong as a problem."""
+        told = f"test {self.name!r} failed: {self.failure}"
+        return None if self.failure is None else Problem("SF761", told, self.mark)
 
 
 Report = Checked | Planned | Ran | Tested
@@ -113,8 +119,7 @@ def problems_of(report: Report) -> tuple[Problem, ...]:
     if isinstance(report, Planned):
         return report.notes
     if isinstance(report, Tested):
-        failed = [case for case in report.cases if case.text]
-        return tuple(Problem("SF761", f"test {c.name!r} failed:\n{c.text}", c.mark) for c in failed)
+        return tuple(problem for test in report.tests if (problem := test.problem) is not None)
     return (*report.notes, *(found for step in report.record["steps"] for found in _of_step(step, report)))
 
 

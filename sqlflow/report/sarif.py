@@ -12,7 +12,7 @@ from typing import Any
 from sqlflow.codes import Explanation
 from sqlflow.problem import Mark, Problem
 
-from .model import Checked, Frame, Ran, Report, meaning, problems_of
+from .model import Checked, Frame, Ran, Report, Tested, meaning, problems_of
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 LEVELS = {"error": "error", "warning": "warning", "unchecked": "note"}
@@ -42,7 +42,9 @@ def sarif(report: Report, frame: Frame) -> str:
 
 
 def _verb(report: Report) -> str:
-    return report.verb if isinstance(report, Checked) else "run" if isinstance(report, Ran) else "plan"
+    if isinstance(report, Checked):
+        return report.verb
+    return "run" if isinstance(report, Ran) else "test" if isinstance(report, Tested) else "plan"
 
 
 def _nowhere(report: Report) -> str:

@@ -19,12 +19,12 @@ def verdict(report: Report) -> str:
         if not counts["error"]:
             told.insert(0, "valid" if report.verb == "validate" else "no problems")
         return f"{report.verb}: {plural(len(report.files), 'document')}: {', '.join(told)}"
+    if isinstance(report, Tested):
+        failed = sum(test.failure is not None for test in report.tests)
+        return f"test: {plural(len(report.tests), 'test')}: " + (f"{failed} failed" if failed else "passed")
     if isinstance(report, Planned):
         profile = f", profile {report.data['profile']}" if report.data["profile"] else ""
         return f"{report.data['pipeline']}: {plural(len(report.data['steps']), 'step')}{profile}"
-    if isinstance(report, Tested):
-        failed = sum(bool(case.text) for case in report.cases)
-        return f"test: {plural(len(report.cases), 'test')}: " + (f"{failed} failed" if failed else "passed")
     record = report.record
     states = Counter(step["status"] for step in record["steps"])
     told = [f"{count} {state}" for state, count in states.items()]

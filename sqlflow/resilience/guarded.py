@@ -137,8 +137,8 @@ class Guarded(Connector[ConfigModel]):
         if guard is None:
             return self.inner.write(request, rows)
         end = calls.use()
+        outgoing = Outgoing(rows)
         try:
-            outgoing = Outgoing(rows)
             asked = replace(request, pace=calls.wait_turn)
 
             def written() -> WriteResult:
@@ -158,6 +158,7 @@ class Guarded(Connector[ConfigModel]):
                 "writing", lambda _: calls.once("writing", written, patient=False), again=lambda: not outgoing.taken
             )
         finally:
+            outgoing.close()
             end()
 
     def objections(self, config: Any, options: Any, folder: Path) -> Iterator[Objection]:

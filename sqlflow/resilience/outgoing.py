@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 from sqlflow.sdk import Rows
@@ -23,6 +23,7 @@ class Outgoing:
         self.schema = rows.schema
         self.taken = False
         self.watch: Watch | None = None
+        self._readers: list[Any] = []
 
     def copy(self, statement: str) -> int:
         """Have the engine write the rows."""
@@ -36,9 +37,17 @@ class Outgoing:
         self.taken = True
         with self._held():
             reader = self._rows.batches()
+        self._readers.append(reader)
         if self.watch is None:
             return reader
         return pa.RecordBatchReader.from_batches(reader.schema, self._each(reader))
+
+    def close(self) -> None:
+        """Let go of rows that nobody has taken; a broken write may leave them in the hands of an error."""
+        for reader in self._readers:
+            with suppress(Exception):  # what was taken to its end is closed
+                reader.close()
+        self._readers.clear()
 
     def _each(self, reader: Any) -> Iterator[Any]:
         while True:

@@ -7,6 +7,7 @@ from .diagnosis import Diagnosis, Filled, interpolate, substitute, validate
 from .document import Document
 from .editing import CannotEdit, Wish, as_block, edited
 from .interpolation import Expression, Lookup, Resolved, as_text, expressions, is_interpolated, unescape
+from .layout import CannotLayOut, Order, Rewrite, laid_out
 from .model import (
     NAME_PATTERN,
     CheckOptions,
@@ -30,6 +31,7 @@ __all__ = [
     "NAME_PATTERN",
     "RESILIENCE",
     "CannotEdit",
+    "CannotLayOut",
     "CheckOptions",
     "CircuitBreaker",
     "Connection",
@@ -45,6 +47,7 @@ __all__ = [
     "Lookup",
     "Mapping",
     "Node",
+    "Order",
     "Path_",
     "Pipeline",
     "Profile",
@@ -53,6 +56,7 @@ __all__ = [
     "Resilience",
     "Resolved",
     "Retry",
+    "Rewrite",
     "Rows",
     "Scalar",
     "Sequence",
@@ -70,6 +74,7 @@ __all__ = [
     "find",
     "interpolate",
     "is_interpolated",
+    "laid_out",
     "parse_pipeline",
     "read_pipeline",
     "read_project",

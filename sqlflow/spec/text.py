@@ -86,7 +86,7 @@ def parse(source: Source) -> tuple[Node | None, list[Problem]]:
         return None, [Problem("SF103", "not YAML: nested too deeply", source.mark(0, 0), "flatten the document")]
 
 
-def _events(text: str) -> list[Any]:
+def events(text: str) -> list[Any]:
     """Return the parser's events. The C parser refuses `{url: s3://x}`, which YAML 1.2 allows; then another decides."""
     parser = CParser(text)
     try:
@@ -111,7 +111,7 @@ class _Builder:
         self.problems: list[Problem] = []
         self.anchors: dict[str, Node] = {}
         self.aliased = 0
-        self.events = iter(_events(source.text))
+        self.events = iter(events(source.text))
 
     def build(self) -> Node | None:
         root: Node | None = None

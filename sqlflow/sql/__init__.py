@@ -1,6 +1,7 @@
 """Parsing SQL: what it refers to, where, and how values enter it. Must not know the document or a warehouse."""
 
 from .habits import Habits, read_habits
+from .printing import printed, same
 from .references import (
     REFUSED,
     ParsedStatement,
@@ -22,9 +23,11 @@ __all__ = [
     "SqlSyntaxError",
     "foresee",
     "holds",
+    "printed",
     "read_expression",
     "read_habits",
     "read_query",
     "read_statements",
+    "same",
     "with_literals",
 ]

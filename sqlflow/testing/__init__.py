@@ -10,22 +10,49 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .connector_exam import ConnectorExam
+    from .engine_exam import EngineExam
     from .fakes import MemoryConnector
-    from .laws import Differs, Law, Quirk, law
+    from .laws import Differs, Exam, Law, Quirk, law
     from .places import Fault, Place
+    from .small_exams import CheckExam, FunctionExam, SecretProviderExam
+    from .step_exam import StepTypeExam
+    from .storage_exam import StorageExam
 
 _HOMES = {
+    "CheckExam": "small_exams",
     "ConnectorExam": "connector_exam",
     "Differs": "laws",
+    "EngineExam": "engine_exam",
+    "Exam": "laws",
     "Fault": "places",
+    "FunctionExam": "small_exams",
     "Law": "laws",
     "MemoryConnector": "fakes",
     "Place": "places",
     "Quirk": "laws",
+    "SecretProviderExam": "small_exams",
+    "StepTypeExam": "step_exam",
+    "StorageExam": "storage_exam",
     "law": "laws",
 }
 
-__all__ = ["ConnectorExam", "Differs", "Fault", "Law", "MemoryConnector", "Place", "Quirk", "law"]
+__all__ = [
+    "CheckExam",
+    "ConnectorExam",
+    "Differs",
+    "EngineExam",
+    "Exam",
+    "Fault",
+    "FunctionExam",
+    "Law",
+    "MemoryConnector",
+    "Place",
+    "Quirk",
+    "SecretProviderExam",
+    "StepTypeExam",
+    "StorageExam",
+    "law",
+]
 
 
 def __getattr__(name: str) -> Any:

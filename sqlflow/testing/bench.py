@@ -14,7 +14,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from sqlflow.errors import Imprecise
-from sqlflow.pipeline import installed
 from sqlflow.sdk import (
     ArrowStream,
     Batch,
@@ -36,6 +35,7 @@ from sqlflow.sdk import (
     quote,
 )
 
+from .guests import guests
 from .places import Place
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Bench:
     """An engine with nothing in it, and a connector beside it."""
 
     def __init__(self, connector: Connector[Any], folder: Path) -> None:
-        catalog = installed()
+        catalog = guests()
         engine = catalog.engine("duckdb")()
         config = engine.Config.model_validate({"threads": 2})
         self.connector = connector

@@ -7,10 +7,10 @@ from typing import Any, ClassVar
 
 import pytest
 
-from sqlflow.pipeline import installed
 from sqlflow.sdk import Connector
 
 from .bench import Bench
+from .guests import guests
 from .laws import Exam
 from .places import Fault, Place
 
@@ -29,6 +29,8 @@ class ConnectorCandidate(Exam):
     """Whether rows can have a cursor; not for a source whose own rows have no column that orders them."""
     takes_rows: ClassVar[bool] = True
     """Whether any rows can be brought to the place; not for a source whose rows are its own (`Place.holds`)."""
+    has_faults: ClassVar[bool] = True
+    """Whether anything can go wrong with a place; not for a source that is computed."""
     many_rows: ClassVar[int] = 500_000
     """Rows of the laws about bounded memory, about 100 bytes each; lower it for a slow system."""
     most_columns: ClassVar[int] = 500
@@ -46,7 +48,7 @@ class ConnectorCandidate(Exam):
     @classmethod
     def candidate(cls) -> type[Connector[Any]]:
         """Return the connector's class."""
-        return installed().connector(cls.connector) if isinstance(cls.connector, str) else cls.connector
+        return guests().connector(cls.connector) if isinstance(cls.connector, str) else cls.connector
 
     @classmethod
     def subject(cls) -> str:
@@ -68,6 +70,7 @@ class ConnectorCandidate(Exam):
             "pushes": cls.pushes_down,
             "selects": cls.select_option is not None,
             "cursor": cls.has_cursor,
+            "faults": cls.has_faults,
         }
         return not has[what]
 

@@ -8,10 +8,10 @@ import pytest
 from pydantic import SecretStr
 
 from sqlflow.errors import SQLFlowError, StepError, TransientError
-from sqlflow.pipeline import installed
 
 from .bench import Bench
 from .candidate import ConnectorCandidate
+from .guests import guests
 from .imports import brings_along
 from .laws import law
 from .models import models_in, secrets_in, undocumented, unkept
@@ -60,7 +60,7 @@ class MannersLaws(ConnectorCandidate):
         """The connector is found by its name, through the entry point of its distribution, which is not broken."""
         if not isinstance(self.connector, str):
             return
-        catalog = installed()
+        catalog = guests()
         assert catalog.connector(self.connector).name == self.connector
         owner = catalog.owner("connector", self.connector)
         assert owner is not None
@@ -69,7 +69,7 @@ class MannersLaws(ConnectorCandidate):
     @law("import_cost")
     def test_importing_the_plugin_imports_no_driver(self) -> None:
         """Who has the plugin installed pays for its drivers only when rows are read or written."""
-        owner = installed().owner("connector", self.connector) if isinstance(self.connector, str) else None
+        owner = guests().owner("connector", self.connector) if isinstance(self.connector, str) else None
         modules = [*([owner.module] if owner else []), self.candidate().__module__]
         heavy = brings_along(modules)
         assert not heavy, f"importing {', '.join(modules)} imports {', '.join(heavy)}; import inside of methods"
@@ -98,14 +98,14 @@ class MannersLaws(ConnectorCandidate):
                 named.add(self.candidate()().place(config, options))
         assert len(named) == 1, f"reading and writing name the same place differently: {named}"
 
-    @law("errors")
+    @law("errors", "faults")
     def test_errors_are_sorted_and_told(self, place: Place, bench: Bench) -> None:
         """Each fault raises a StepError of its kind that says what is wrong; only transient ones ask for a retry."""
         if self.takes_rows:
             bench.put(place, people())
-        faults = list(self.faults(place))
-        assert faults, "the exam is given no fault to look at: write `faults`, which yields some"
-        for fault in faults:
+        looked_at = 0
+        for fault in self.faults(place):  # what is wrong may last only until the next is asked for
+            looked_at += 1
             error = self.raised(bench, fault)
             assert error.kind == fault.kind, f"{fault.name}: {error.kind}, and it is {fault.kind}: {error}"
             transient = isinstance(error, TransientError)
@@ -113,8 +113,9 @@ class MannersLaws(ConnectorCandidate):
             assert error.message.strip(), fault.name
             assert fault.says in str(error), f"{fault.name}: the message does not hold {fault.says!r}: {error}"
             assert error.hint or error.code, f"{fault.name}: neither hint nor code: {error}"
+        assert looked_at, "the exam is given no fault to look at: write `faults`, which yields some"
 
-    @law("secrets")
+    @law("secrets", "faults")
     def test_no_message_holds_a_secret(self, place: Place, bench: Bench) -> None:
         """Whatever goes wrong, no error and no report of a connection test holds a secret of the connection."""
         if self.takes_rows:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sqlflow.sdk import ArrowStream, Bound, CursorRange, Delta, quote
+from sqlflow.sdk import ArrowStream, Bound, CursorRange, Delta, Select, quote
 
 from .bench import Bench, Held
 from .candidate import ConnectorCandidate
@@ -129,6 +129,7 @@ class ReadingLaws(ConnectorCandidate):
         for cancelling in (True, False):
             source = bench.source(place, declared(held))
             if not isinstance(source, ArrowStream):
+                dropped(source)
                 return
             threads = set(threading.enumerate())
             ended(lambda source=source, cancelling=cancelling: left(source, cancelling=cancelling))
@@ -157,7 +158,15 @@ class ReadingLaws(ConnectorCandidate):
 
     def streams(self, bench: Bench, place: Place) -> bool:
         """Tell whether the rows of a place come as a stream, so that it is the connector who leaves rows out."""
-        return isinstance(bench.source(place), ArrowStream)
+        source = bench.source(place)
+        dropped(source)
+        return isinstance(source, ArrowStream)
+
+
+def dropped(source: Select | ArrowStream) -> None:
+    """Let go of a source whose rows nobody takes."""
+    if isinstance(source, Select) and source.cleanup is not None:
+        source.cleanup()
 
 
 def declared(held: Held) -> dict[str, str]:

@@ -24,9 +24,14 @@ class ValueLaws(ConnectorCandidate):
         """Bring the values of a case, and let them come back with their type."""
         held = bench.put(place, case.table())
         came = self.came(bench, place, held)
-        if came.types != held.types:
+        if came.types == held.types or case.name == "null":  # what holds no value has no type
+            same(bench, held, came, "value")
+            return
+        wanted, got = (bench.texts(one, ["value"]) for one in (held, came))
+        if wanted == got:
             raise Differs(f"the type of {case}", held.types[1], came.types[1])
-        same(bench, held, came, "value")
+        texts = [[row[0] for row in rows] for rows in (wanted, got)]
+        raise Differs(f"type and values of {case}", [held.types[1], *texts[0]], [came.types[1], *texts[1]])
 
     @law("schema", "reads", "rows")
     def test_the_schema_is_true(self, place: Place, bench: Bench) -> None:

@@ -274,3 +274,37 @@ def test_a_failed_check_is_recorded(shop):
         ("not_null", True, 0),
         ("expression", False, 2),
     ]
+
+
+TESTED = """\
+version: 1
+name: tested
+steps:
+  - {id: daily, type: transform, target: daily, sql: select count(*) as n from raw.orders}
+tests:
+  - name: two orders
+    given: {raw.orders: [{id: 1}, {id: 2}]}
+    expect: {daily: [{n: 2}]}
+  - name: "none | <b>"
+    given: {raw.orders: [{id: 1}]}
+    expect: {daily: [{n: 0}]}
+"""
+
+
+def test_tests_are_reported(shop):
+    """`sqlflow test` is a testcase for each test; a failing one is told at its line with its rows in every format."""
+    (shop / "tested.yaml").write_text(TESTED)
+    root = ET.fromstring(sqlflow(shop, "test", "tested.yaml", "-o", "junit", code=1))  # noqa: S314
+    cases = {case.get("name"): case for case in root.iter("testcase")}
+    assert [(name, [inner.tag for inner in case]) for name, case in cases.items()] == [
+        ("two orders", []),
+        ("none | <b>", ["failure"]),
+    ]
+    assert (cases["none | <b>"].get("file"), cases["none | <b>"].get("line")) == ("data pipes/tested.yaml", "9")
+    ((kind, options, message),) = commands(sqlflow(shop, "test", "tested.yaml", "-o", "github", code=1))
+    assert (kind, options["line"], options["title"]) == ("error", "9", "SF761 Test failed")
+    assert "daily: 1 row missing, 1 row unexpected\n" in message
+    assert sarif(sqlflow(shop, "test", "tested.yaml", "-o", "sarif", code=1))["results"][0]["ruleId"] == "SF761"
+    assert "SF761" in sqlflow(shop, "test", "tested.yaml", "-o", "markdown", code=1)
+    (shop / "tested.yaml").write_text(TESTED.replace("expect: {daily: [{n: 0}]}", ""))
+    assert sarif(sqlflow(shop, "test", "tested.yaml", "-o", "sarif", code=2))["results"]

@@ -231,7 +231,7 @@ def test_pipelines_under_their_noun(project):
 @pytest.mark.parametrize(
     "verb",
     ["run", "validate", "plan", "vars", "query", "explain", "jsonschema", "runs list", "runs show", "connector list",
-     "connector test", "plugin list", "pipeline run"],
+     "connector test", "plugin list", "plugin new", "plugin check", "pipeline run"],
 )  # fmt: skip
 def test_help_shows_an_example(project, verb):
     """Every verb's help ends in a line that one can type."""

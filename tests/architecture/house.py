@@ -37,7 +37,19 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "inspection": ("testing",),
     "report": ("codes", "problem"),
     "lint": ("plan",),
-    "cli": ("memory", "quarantine", "spectest", "schema", "codes", "scaffold", "inspection", "report", "lint"),
+    "layout": ("spec", "registry", "sql"),
+    "cli": (
+        "memory",
+        "quarantine",
+        "spectest",
+        "schema",
+        "codes",
+        "scaffold",
+        "inspection",
+        "report",
+        "lint",
+        "layout",
+    ),
     "builtins": ("sdk",),
 }
 

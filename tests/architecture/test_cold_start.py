@@ -38,3 +38,8 @@ def test_retries_and_spans_are_late():
     """A run without retries and without OTEL variables loads neither tenacity nor OpenTelemetry."""
     loaded = loaded_after("import sqlflow.pipeline, sqlflow.run")
     assert loaded <= {"pydantic", "ruamel"}
+
+
+def test_the_pytest_plugin_loads_nothing():
+    """Whoever runs pytest where SQLFlow is installed pays nothing for the exams."""
+    assert loaded_after("import sqlflow.testing.pytest_plugin") == set()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from .house import HOUSE, ROOMS, ROOT, allowed, imports, modules, room_of
+from .house import HOUSE, ROOMS, ROOT, TEMPLATES, allowed, imports, modules, room_of
 
 
 def test_every_room_has_a_row():
@@ -41,9 +41,9 @@ def test_packages_import_faces():
 
 
 def test_guests_import_the_sdk_only():
-    """Built-ins and plugins know nothing of SQLFlow but `sqlflow.sdk` and themselves."""
+    """Built-ins, plugins and their templates know nothing of SQLFlow but `sqlflow.sdk` and themselves."""
     guests = [path for path in modules() if room_of(path) == "builtins"]
-    guests += (ROOT / "plugins").glob("*/sqlflow_*/**/*.py")
+    guests += [*(ROOT / "plugins").glob("*/sqlflow_*/**/*.py"), *TEMPLATES.glob("*/sqlflow_*/**/*.py")]
     broken = []
     for path in guests:
         for line, name in imports(path):

@@ -52,3 +52,32 @@ def test_every_law_has_a_broken_fake():
 
     proven = {re.sub(r"\[.*", "", case.split("::")[1]) for case in CASES}
     assert {name for name, _ in ConnectorExam.laws()} == proven
+
+
+def test_the_table_shows_what_was_examined():
+    """`--sqlflow-conformance` prints how each guest stands: yes, a quirk with its reason, no, or failed."""
+    cases = [
+        f"{Path(__file__)}::TestShelf::{name}"
+        for name in (
+            "test_every_quirk_is_of_a_law",
+            "test_rows_are_read",
+            "test_append_adds",
+            "test_many_rows_are_written_in_batches",
+        )
+    ]
+    cases.append(f"{Path(__file__).parent / 'broken.py'}::TestNeverThere::test_what_was_written_exists")
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "--tb=no",
+        "-p",
+        "no:cacheprovider",
+        "--sqlflow-conformance",
+        *cases,
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2])
+    rows = {tuple(line.rsplit(maxsplit=1)) for line in done.stdout.splitlines() if "  " in line}
+    assert {("read", "yes"), ("mode append", "yes"), ("new files", "no"), ("exists", "failed")} <= rows, done.stdout
+    assert "shelf, bounded memory write: a table in memory is held in memory" in done.stdout

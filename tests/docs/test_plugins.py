@@ -9,10 +9,8 @@ from sqlflow.project import open_workspace
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "plugins.md").read_text(encoding="utf-8")
-BLOCKS = [
-    (language, path, text)
-    for _, language, path, text in re.findall(r"^(`{3,4})(\w+) ?(\S*)\n(.*?)^\1$", PAGE, re.MULTILINE | re.DOTALL)
-]
+BLOCK = re.compile(r"(?:^\*\*([\w./-]+)\*\*\n\n)?^(`{3,4})(\w+)\n(.*?)^\2$", re.MULTILINE | re.DOTALL)
+BLOCKS = [(language, path, text) for path, _, language, text in BLOCK.findall(PAGE)]
 
 
 def masked(text):
@@ -60,9 +58,3 @@ def test_the_page_knows_every_kind_and_exam():
 
     assert all(f"`{HOOKS[kind]}`" in PAGE and f"`{exam}`" in PAGE for kind, exam in EXAMS.items())
     assert all(f"`{kind}`" in PAGE for kind in KINDS)
-
-
-def test_every_link_leads_somewhere():
-    """Every relative link of the page names something that is there."""
-    links = re.findall(r"\]\(([^)#]+)\)", PAGE)
-    assert [link for link in links if not link.startswith("http") and not (ROOT / "docs" / link).exists()] == []

@@ -119,6 +119,7 @@ class Matches(CheckKind):
     name = "matches"
     Config = MatchesConfig
     scope = "batch"
+    sifts = True
 
     def compile(self, config: MatchesConfig, relation: str) -> RowTest:
         """Find the rows that do not match, and show their column first."""

@@ -8,7 +8,9 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -24,6 +26,8 @@ from .options import PostgresConfig
 
 #: As libpq reads it: whose connection it is ends at the first `@`, if one comes before a slash.
 _URI = re.compile(r"postgres(?:ql)?://(?:[^@/]*@)?(?P<place>[^?]*)")
+#: Seconds that a server has to end what it was asked to end.
+_GRACE = 2
 _PASSWORD = re.compile(r"\b\w*password\s*=\s*('(?:[^'\\]|\\.)*'|\S*)")
 
 
@@ -208,6 +212,26 @@ class Slots:
             self._change.notify_all()
 
 
+class Ending:
+    """Ends what a psycopg connection is doing: by asking the server, and when that does not help, by hanging up.
+
+    A server that does not answer any more does not end anything either; who waits for it waits for the socket.
+    """
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+        self._asked_at: float | None = None
+
+    def __call__(self) -> None:
+        """Ask; called again later, hang up."""
+        if self._asked_at is None:
+            self._asked_at = time.monotonic()
+            self._connection.cancel_safe(timeout=_GRACE)
+        elif time.monotonic() - self._asked_at > _GRACE:
+            with socket.socket(fileno=os.dup(self._connection.fileno())) as again:
+                again.shutdown(socket.SHUT_RDWR)
+
+
 @dataclass
 class Server:
     """A server as one job uses it: everything that a connection needs, and how it is cancelled."""
@@ -238,7 +262,7 @@ class Server:
         with self.guarded("connecting"):
             opened = psycopg.connect(self.conninfo, autocommit=True, prepare_threshold=None)
         try:
-            with self.cancel.reaching(lambda: opened.cancel_safe(timeout=5)):
+            with self.cancel.reaching(Ending(opened)):
                 with self.guarded("connecting"):
                     opened.execute(settings(self.config, read_only=read_only).encode())
                 yield opened

@@ -116,7 +116,7 @@ def _without_state(message: str) -> StepError:
     if _NOT_FOUND.search(message):
         return StepError(message, hint="check host and database", kind="not_found")
     if "connect" in message.lower() and "ERROR:" not in message:
-        return TransientError(message)
+        return TransientError(message, hint="check host and port, and whether the server runs")
     return StepError(message, hint="a value does not fit; cast it in a query", code="SF710")
 
 

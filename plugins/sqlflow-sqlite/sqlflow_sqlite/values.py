@@ -119,7 +119,8 @@ def _numbers(array: pa.Array, name: str) -> list[Any]:
 def _number(value: Decimal, name: str) -> float:
     if value == value.to_integral_value() and -_INT64 <= value < _INT64:
         return int(value)
-    if len(value.normalize().as_tuple().digits) <= _EXACT_DIGITS:
+    digits = "".join(map(str, value.as_tuple().digits)).rstrip("0")  # normalize() would round to 28 of them
+    if len(digits) <= _EXACT_DIGITS:
         return float(value)
     raise StepError(
         f"column {name!r} holds {value:f}, and SQLite keeps no number of so many digits exactly",
