@@ -41,6 +41,16 @@ steps:
 """
 
 
+#: The tables that the documents read, without rows.
+SHOP = """
+CREATE SCHEMA raw;
+CREATE TABLE raw.orders (
+    order_id BIGINT, customer_id BIGINT, order_date DATE, status VARCHAR, amount DECIMAL(12, 2)
+);
+CREATE TABLE raw.customers (customer_id BIGINT, country VARCHAR);
+"""
+
+
 def orders(rows: int) -> str:
     """Return the query of so many orders."""
     return ORDERS.format(key="i", salt=0, rows=rows)
@@ -65,6 +75,12 @@ def make(kind: str, rows: int, path: Path) -> None:
         path.mkdir()
         for number in range(rows):
             (path / f"revenue_{number}.yaml").write_text(SPEC.format(number=number), encoding="utf-8")
+        return
+    if kind == "shop":
+        make("specs", rows, path)
+        (path / "sqlflow.yaml").write_text("version: 1\nname: shop\nspecs: ['*.yaml']\n", encoding="utf-8")
+        with duckdb.connect(str(path / "shop.duckdb")) as connection:
+            connection.execute(SHOP)
         return
     with duckdb.connect(str(path) if kind == "warehouse" else ":memory:") as connection:
         if kind == "warehouse":

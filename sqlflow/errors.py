@@ -9,7 +9,8 @@
     │   ├── TransientError       may succeed when tried again: the only one that is retried
     │   ├── Imprecise            numbers have to be read the careful way: met while loading, never shown
     │   ├── CheckFailed          data is not as the document says it must be
-    │   └── SchemaChanged        a source or a target has other columns than expected
+    │   ├── SchemaChanged        a source or a target has other columns than expected
+    │   └── CannotBind           SQL does not fit the tables that it reads: met while validating
     ├── RunInterrupted           the user or the system stopped the run                          exit 130
     └── WarehouseLocked          another process is writing the warehouse                        exit 1
 
@@ -117,6 +118,23 @@ class SchemaChanged(StepError):
 
 class Imprecise(StepError):
     """Numbers came that the fast way of reading cannot hold exactly; the batch is read again the careful way."""
+
+
+Misfit = Literal["table", "column", "function", "sql", "syntax", "unknown"]
+"""What does not fit: a name that is not there, the SQL around it; or nothing can be said without running it."""
+
+
+class CannotBind(StepError):
+    """SQL does not fit the tables that it reads. `offset` is the character where, `name` what is not there."""
+
+    def __init__(
+        self, message: str, what: Misfit, *, offset: int | None = None, name: str = "", candidates: Iterable[str] = ()
+    ) -> None:
+        super().__init__(message, code="SF709", kind="not_found")
+        self.what: Misfit = what
+        self.offset = offset
+        self.name = name
+        self.candidates = tuple(candidates)
 
 
 class RunInterrupted(SQLFlowError):

@@ -10,21 +10,24 @@ with Pipeline.from_file("orders.yaml").run(profile="prod", vars={"region": "EU"}
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
 from typing import Any
 
-from sqlflow.errors import DocumentError
-from sqlflow.plan import Asked, Plan, Request, make_plan, parse_ahead
+from sqlflow.compile import Bench, Compiled, compile_plan
+from sqlflow.errors import DocumentError, SQLFlowError
+from sqlflow.holder import opened
+from sqlflow.plan import Asked, Plan, Request, draft_plan, make_plan, parse_ahead
 from sqlflow.problem import Problem
 from sqlflow.project import Workspace, display, open_workspace
 from sqlflow.registry import Catalog, discover
 from sqlflow.result import RunResult
 from sqlflow.run import Interrupted, execute, find_run
-from sqlflow.sdk import Observer
+from sqlflow.sdk import Observer, Opening, Session
 from sqlflow.spec import CheckOptions, Document, Envelope, read_pipeline
 from sqlflow.spec import Pipeline as PipelineModel
 
@@ -82,22 +85,7 @@ class Pipeline:
             DocumentError: it cannot run; carries every problem.
 
         """
-        now = datetime.now(UTC)
-        given = {name: _text(value) for name, value in (vars or {}).items()}
-        request = Request(
-            new_run_id(now),
-            now,
-            profile,
-            given,
-            os.environ,
-            tuple(select),
-            tuple(exclude),
-            fail_fast,
-            offline,
-            sources,
-            asked or Asked(),
-        )
-        return self._plan(request)
+        return self._plan(_request(profile, vars, select, exclude, fail_fast, offline, asked, sources))
 
     def plan_again(self, run_id: str | None = None) -> tuple[Plan, Interrupted]:
         """Plan what is left of a run: the one named, or the last one of this pipeline.
@@ -139,10 +127,42 @@ class Pipeline:
 
     def validate(self, *, profile: str | None = None, vars: Mapping[str, Any] | None = None) -> tuple[Problem, ...]:  # noqa: A002
         """Return every problem of the document; nothing is run, and no network or credential is touched."""
+        return self.compile(profile=profile, vars=vars).problems
+
+    def compile(
+        self,
+        *,
+        profile: str | None = None,
+        vars: Mapping[str, Any] | None = None,  # noqa: A002
+        bench: Bench | None = None,
+        look: Callable[[Plan], Session | None] = lambda _: None,
+        with_functions: bool = False,
+    ) -> Compiled:
+        """Return every problem of the document, and the columns of its tables as far as they are known here.
+
+        `look` opens the warehouse of a plan, for the columns that are recorded there. `with_functions` imports the
+        project's functions, which are otherwise read off their source.
+        """
         try:
-            return self.plan(profile=profile, vars=vars, offline=True).notes
+            document = self._document()
         except DocumentError as error:
-            return error.problems
+            return Compiled(error.problems, {})
+        workspace = self.workspace or open_workspace(self.path)
+        plan, problems = draft_plan(document, workspace, self.catalog, _request(profile, vars, offline=True))
+        if plan is None:
+            return Compiled(tuple(problems), {})
+        try:
+            warehouse = look(plan)
+        except SQLFlowError as error:
+            problems.append(Problem("SF426", f"--state: {error.message}", None, error.hint, "unchecked"))
+            warehouse = None
+        compiled = compile_plan(plan, self.catalog, bench, warehouse=warehouse, import_functions=with_functions)
+        wrong = any(problem.severity == "error" for problem in problems)
+        places = {problem.mark for problem in problems}  # one fault is told once
+        more = [p for p in compiled.problems if p.mark not in places and not (wrong and p.severity == "unchecked")]
+        found = {*problems, *more}
+        ordered = sorted(found, key=lambda p: (p.mark is None, p.mark or 0, p.code, p.message))
+        return replace(compiled, problems=tuple(ordered))
 
     def run(
         self,
@@ -183,17 +203,55 @@ def validate_all(
     *,
     profile: str | None = None,
     vars: Mapping[str, Any] | None = None,  # noqa: A002
+    state: bool = False,
+    with_functions: bool = False,
 ) -> Iterator[Problem]:
-    """Yield every problem of many documents. Their SQL is parsed together, and a folder's project is read once."""
+    """Yield every problem of many documents. Their SQL is parsed together, and a folder's project is read once.
+
+    `state` lets the warehouses be looked into, read-only; `with_functions` lets the projects' functions be imported.
+    """
     projects: dict[Path, Workspace] = {}
-    for start in range(0, len(paths), TOGETHER):
-        read = [(path, read_pipeline(path, display(path))) for path in paths[start : start + TOGETHER]]
-        parse_ahead(document for _, document in read if isinstance(document, Document))
-        for path, document in read:
-            if path.parent not in projects:
-                projects[path.parent] = open_workspace(path)
-            pipeline = Pipeline(path, catalog, projects[path.parent].afresh(), document)
-            yield from pipeline.validate(profile=profile, vars=vars)
+    with closing(Bench()) as bench, closing(Recorded()) as recorded:
+        look = recorded.session if state else (lambda _: None)
+        for start in range(0, len(paths), TOGETHER):
+            read = [(path, read_pipeline(path, display(path))) for path in paths[start : start + TOGETHER]]
+            parse_ahead(document for _, document in read if isinstance(document, Document))
+            for path, document in read:
+                if path.parent not in projects:
+                    projects[path.parent] = open_workspace(path)
+                pipeline = Pipeline(path, catalog, projects[path.parent].afresh(), document)
+                yield from pipeline.compile(
+                    profile=profile, vars=vars, bench=bench, look=look, with_functions=with_functions
+                ).problems
+
+
+class Recorded:
+    """The warehouses that are looked into, each opened once and read-only."""
+
+    def __init__(self) -> None:
+        self._open: dict[Path, Session] = {}
+
+    def session(self, plan: Plan) -> Session:
+        """Open the warehouse of a plan.
+
+        Raises:
+            SQLFlowError: there is none.
+            WarehouseLocked: another process is writing it.
+
+        """
+        engine = plan.engine
+        location = engine.storage.locate(engine.storage_config, plan.folder, default_name=engine.default_name)
+        if location.path is None or not location.exists:
+            raise SQLFlowError("there is no warehouse to look into", hint="run the pipeline first, or leave it out")
+        if location.path not in self._open:
+            opening = Opening(location, plan.folder, read_only=True)
+            self._open[location.path] = opened(location, lambda: engine.engine.open(engine.engine_config, opening))
+        return self._open[location.path]
+
+    def close(self) -> None:
+        """Let go of all of them."""
+        for session in self._open.values():
+            session.close()
 
 
 def run_plan(
@@ -209,6 +267,33 @@ def run_plan(
     named = [(type(observer).__name__, observer) for observer in observers]
     finished = execute(plan, catalog, named, stop, keep_open=keep_open, interrupted=interrupted)
     return RunResult(plan, finished.record, finished.notices, finished.session)
+
+
+def _request(
+    profile: str | None,
+    given: Mapping[str, Any] | None,
+    select: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    fail_fast: bool = False,
+    offline: bool = False,
+    asked: Asked | None = None,
+    sources: bool = True,
+) -> Request:
+    now = datetime.now(UTC)
+    values = {name: _text(value) for name, value in (given or {}).items()}
+    return Request(
+        new_run_id(now),
+        now,
+        profile,
+        values,
+        os.environ,
+        tuple(select),
+        tuple(exclude),
+        fail_fast,
+        offline,
+        sources,
+        asked or Asked(),
+    )
 
 
 def _is_transient(plan: Plan) -> bool:

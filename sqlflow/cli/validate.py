@@ -28,9 +28,15 @@ def run(
     ] = None,
     profile: ProfileOption = None,
     var: VarOption = None,
+    state: Annotated[
+        bool, typer.Option("--state", help="Look into the warehouse, read-only, for tables and recorded columns.")
+    ] = False,
+    with_functions: Annotated[
+        bool, typer.Option("--with-functions", help="Import the project's functions, whose source is only read else.")
+    ] = False,
     output: FormatOption = Format.text,
 ) -> int:
-    """Tell every problem of every document; nothing is run."""
+    """Tell every problem of every document, its SQL held against the columns that are known; nothing is run."""
     from sqlflow.pipeline import installed, validate_all
 
     from .render import plural, show_problems
@@ -38,7 +44,9 @@ def run(
 
     files, problems = collect(specs or [])
     given = variables(var)
-    problems += validate_all(files, installed(), profile=profile, vars=given)
+    problems += validate_all(
+        files, installed(), profile=profile, vars=given, state=state, with_functions=with_functions
+    )
     problems = list(dict.fromkeys(problems))
     errors = sum(p.severity == "error" for p in problems)
     unchecked = sum(p.severity == "unchecked" for p in problems)

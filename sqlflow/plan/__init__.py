@@ -6,26 +6,32 @@ Must not know how steps are executed or how anything is shown.
 from .effects import effects
 from .endpoints import Connections, declared_connections
 from .engines import engine_plan
-from .graph import table_key
+from .graph import feeds, table_key
 from .guests import guarded
 from .model import Asked, Condition, EnginePlan, Plan, PlannedStep
-from .planner import Request, make_plan
-from .sqlfields import parse_ahead
+from .places import CheckPlace, Places
+from .planner import Request, draft_plan, make_plan
+from .sqlfields import SqlField, parse_ahead
 from .variables import Scope, Value
 
 __all__ = [
     "Asked",
+    "CheckPlace",
     "Condition",
     "Connections",
     "EnginePlan",
+    "Places",
     "Plan",
     "PlannedStep",
     "Request",
     "Scope",
+    "SqlField",
     "Value",
     "declared_connections",
+    "draft_plan",
     "effects",
     "engine_plan",
+    "feeds",
     "guarded",
     "make_plan",
     "parse_ahead",

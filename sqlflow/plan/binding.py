@@ -21,6 +21,7 @@ from .endpoints import Connections, bind_endpoint, only, without
 from .expansion import Instance
 from .guests import guarded, looked_up
 from .model import PlannedStep
+from .places import Places
 from .sqlfields import Binder, SqlField, read_sql_file
 
 ENVELOPE = frozenset(Envelope.model_fields)
@@ -72,7 +73,8 @@ class StepBinder:
         )
         endpoints = dict(self._endpoints(step_type, own, what, instance))
         binder = Binder(scope, self.diagnosis, deferred=step_type.deferred(own.values))
-        statements = dict(self._sql(step_type, config, own, binder))
+        fields: dict[str, SqlField] = {}
+        statements = dict(self._sql(step_type, config, own, binder, fields))
         checks = list(
             bind_checks(
                 node.values.get("checks"), what=what, scopes=step_type.check_scopes, catalog=self.catalog, binder=binder
@@ -118,6 +120,7 @@ class StepBinder:
             functions=frozenset(binder.functions),
             check_marks=tuple(bound.mark for bound in checks),
             skip="when is false" if condition and condition.holds is False else None,
+            places=Places(node, self.diagnosis.source, fields, tuple(bound.place for bound in checks), binder.when),
         )
 
     def _endpoints(
@@ -139,7 +142,7 @@ class StepBinder:
                     yield path[0], bound
 
     def _sql(
-        self, step_type: StepType, config: Any, own: Mapping, binder: Binder
+        self, step_type: StepType, config: Any, own: Mapping, binder: Binder, fields: dict[str, SqlField]
     ) -> Iterator[tuple[str, tuple[BoundStatement, ...]]]:
         """Bind every field that is SQL, lists and nested models included; names are dotted paths."""
         for path, role in roles(step_type.Config).items():
@@ -151,7 +154,8 @@ class StepBinder:
                 if role is Role.SQL_FILE:
                     piece = read_sql_file(node, text, self.folder, self.diagnosis)
                 bound = binder.bind(Role.QUERY if role is Role.SQL_FILE else role, piece) if piece else ()
-                if bound:
+                if piece and bound:
+                    fields[name] = piece
                     yield name, bound
 
 

@@ -14,6 +14,7 @@ from sqlflow.spec import CheckOptions, Mapping, Node, Scalar, Sequence, find, to
 
 from .endpoints import only
 from .guests import looked_up
+from .places import CheckPlace
 from .sqlfields import Binder, SqlField
 
 COMMON = frozenset(CheckOptions.model_fields)
@@ -26,6 +27,7 @@ class BoundCheck:
     check: Check
     reads: frozenset[str]
     mark: Mark
+    place: CheckPlace
 
 
 def bind_checks(
@@ -68,9 +70,14 @@ def _bind(
     reads, pieces = _parts(kind, config, body)
     pieces.append((Role.EXPRESSION, options.where, find(node, ("where",))[0]))
     parameters: dict[str, Any] = {}
+    fields: list[tuple[Role, SqlField]] = []
+    sound = True
     for role, text, place in pieces:
         piece = SqlField(text or "", place if isinstance(place, Scalar) else None, diagnosis)
-        for statement in binder.bind(role, piece) if text is not None else ():
+        fields += [(role, piece)] if text is not None else []
+        bound = binder.bind(role, piece) if text is not None else ()
+        sound = sound and (text is None or bool(bound))
+        for statement in bound:
             reads |= statement.reads
             parameters |= statement.parameters
     if options.quarantine and not (kind.sifts and scope == "batch"):
@@ -81,7 +88,8 @@ def _bind(
     check = Check(
         name, kind, config, scope, options.severity, options.where, options.max_failures, options.quarantine, parameters
     )
-    return BoundCheck(check, frozenset(reads), diagnosis.source.at(node))
+    stood = CheckPlace(node, diagnosis.source, tuple(fields), frozenset(reads), sound)
+    return BoundCheck(check, frozenset(reads), diagnosis.source.at(node), stood)
 
 
 def _kind(node: Node, what: str, catalog: Catalog, binder: Binder) -> CheckKind | None:

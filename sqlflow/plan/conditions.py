@@ -21,7 +21,8 @@ def bind_condition(node: Node | None, binder: Binder) -> Condition | None:
         if text is None:
             binder.diagnosis.add("SF203", "when is empty", node, "write a SQL boolean, or remove it")
         return None
-    bound = binder.bind(Role.EXPRESSION, SqlField(text, node, binder.diagnosis))
+    binder.when = SqlField(text, node, binder.diagnosis)
+    bound = binder.bind(Role.EXPRESSION, binder.when)
     if not bound:
         return None
     statement = bound[0]

@@ -12,6 +12,7 @@ from sqlflow.problem import Mark, Problem
 from sqlflow.sdk import Engine, Redactor, StepInput, StepPlan, StepType, StorageBackend, Window
 from sqlflow.spec import FailurePolicy, Resilience, Retry, Source
 
+from .places import Places
 from .variables import Value
 
 
@@ -62,6 +63,8 @@ class PlannedStep:
     """Where the checks stand, in the order of `given.checks`."""
     skip: str | None = None
     """Why the step does not run, when that is known beforehand."""
+    places: Places = field(default_factory=Places, repr=False, compare=False)
+    """Where its parts stand in the document."""
 
     @property
     def reads(self) -> frozenset[str]:
@@ -106,6 +109,8 @@ class Plan:
     exclude: tuple[str, ...] = ()
     notes: tuple[Problem, ...] = field(default=())
     """Warnings, and what could not be checked here."""
+    partial: bool = False
+    """Whether steps are missing that could not be planned."""
     resilience: Mapping[str, Resilience] = field(default_factory=dict)
     """What core enforces around the calls of each named connection."""
 

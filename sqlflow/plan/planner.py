@@ -72,12 +72,26 @@ def make_plan(document: Document[Pipeline], workspace: Workspace, catalog: Catal
         PluginError: something it names is brought by a broken plugin, or by two.
 
     """
+    plan, problems = draft_plan(document, workspace, catalog, request)
+    if plan is None or any(p.severity == "error" for p in problems):
+        raise DocumentError(problems)
+    return plan
+
+
+def draft_plan(
+    document: Document[Pipeline], workspace: Workspace, catalog: Catalog, request: Request
+) -> tuple[Plan | None, list[Problem]]:
+    """Plan as much of a pipeline as is right, and return every problem of it; such a plan may not be run.
+
+    None: not even its outline is clear.
+    """
     planner = _Planner(document, workspace, catalog, request)
     plan = planner.plan()
-    problems = [p for p in planner.problems() if request.sources or p.code != "SF501"]
-    if plan is None or any(p.severity == "error" for p in problems):
-        raise DocumentError(planner.redactor.problems(problems))
-    return replace(plan, notes=tuple(planner.redactor.problems(problems)))
+    wanted = [p for p in planner.problems() if request.sources or p.code != "SF501"]
+    problems = planner.redactor.problems(wanted)
+    if plan is None:
+        return None, problems
+    return replace(plan, notes=tuple(problems), partial=planner.partial), problems
 
 
 class _Planner:
@@ -91,6 +105,7 @@ class _Planner:
         self.request = request
         self.redactor = Redactor()
         self.loose: list[Problem] = list(workspace.problems)
+        self.partial = False
 
     def plan(self) -> Plan | None:
         profile = self.workspace.profile(self.request.profile)
@@ -283,6 +298,9 @@ class _Planner:
                 bound = binder.bind(instance)
                 if bound is not None and not repeated:
                     steps.append(bound)
+                self.partial = self.partial or bound is None
+        planned = {step.position for step in steps}
+        self.partial = self.partial or len(planned) < (len(node.items) if isinstance(node, Sequence) else 1)
         self._check_defaults(defaults_node, used)
         made = [output for step in steps for output in step.plan.outputs]
         self.loose += [p for place, p in binder.missing if place is None or not any(feeds(o, place) for o in made)]

@@ -8,18 +8,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sqlflow.problem import Mark
 from sqlflow.sdk import BoundStatement, Role
 from sqlflow.spec import (
     Diagnosis,
     Document,
+    Expression,
     Mapping,
     Node,
     Pipeline,
     Scalar,
     Sequence,
     Source,
+    expressions,
     is_interpolated,
     read_source,
+    unescape,
 )
 from sqlflow.sql import (
     REFUSED,
@@ -45,13 +49,15 @@ class SqlField:
     diagnosis: Diagnosis
     file: Source | None = None
 
-    def mark(self, offset: int) -> Any:
+    def mark(self, offset: int) -> Mark | None:
         """Return the place of a character of the SQL."""
         if self.file is not None:
             before = self.file.text[:offset]
             return self.file.mark(before.count("\n"), offset - (before.rfind("\n") + 1))
-        if self.node is None or is_interpolated(self.node.text):
-            return self.node  # values have moved what follows; the start is exact
+        if self.node is None:
+            return None
+        if is_interpolated(self.node.text):
+            offset = moved(self.node.text, self.text, offset)
         return self.diagnosis.source.within(self.node, offset)
 
 
@@ -65,6 +71,8 @@ class Binder:
     hidden: list[tuple[str, Any]] = field(default_factory=list)
     deferred: frozenset[str] = frozenset()
     """Parameters that the step gives values itself when it runs."""
+    when: SqlField | None = None
+    """The condition of the step, once it is bound."""
 
     def bind(self, role: Role, piece: SqlField) -> tuple[BoundStatement, ...]:
         """Parse and bind; returns nothing when it does not parse, or holds a value that is not known here."""
@@ -80,13 +88,13 @@ class Binder:
             self._syntax(error, piece)
             return ()
 
-    def bound(self, sql: str, references: References, piece: SqlField, *, base: int = 0) -> BoundStatement:
+    def bound(self, sql: str, references: References, piece: SqlField, *, base: int | None = None) -> BoundStatement:
         """Give the parameters of one statement their values."""
         self.functions |= references.functions
         self.hidden += [(h.name, piece.mark(h.offset)) for h in references.hidden]
         parameters = self.parameters(references.parameters, piece)
         literal = None
-        if base == 0 and all(p.name in parameters for p in references.parameters):
+        if base is None and all(p.name in parameters for p in references.parameters):
             literal = with_literals(piece.text, references.parameters, parameters)
         return BoundStatement(
             sql,
@@ -97,6 +105,7 @@ class Binder:
             references.volatile,
             references.digest,
             literal and strip(literal),
+            len(piece.text) - len(piece.text.lstrip()) if base is None else base,
         )
 
     def parameters(self, references: Iterable[Reference], piece: SqlField) -> dict[str, Any]:
@@ -107,7 +116,7 @@ class Binder:
                 continue
             value = self.scope.values.get(reference.name)
             mark = piece.mark(reference.offset)
-            place = mark if not isinstance(mark, Scalar) else self.diagnosis.source.at(mark)
+            place = mark or Mark(self.diagnosis.source.file, 1, 1)
             if reference.name.isdigit():
                 shown = "?" if piece.text[reference.offset : reference.offset + 1] == "?" else f"${reference.name}"
                 hint = "write $name, the name of a variable that is declared under vars"
@@ -138,7 +147,7 @@ class Binder:
                     "use a transform with materialize: view, which writes the values in",
                 )
                 continue
-            yield self.bound(statement.sql, statement.references, piece, base=statement.offset or 1)
+            yield self.bound(statement.sql, statement.references, piece, base=statement.offset)
 
     def _syntax(self, error: SqlSyntaxError, piece: SqlField) -> None:
         node, source = piece.node, self.diagnosis.source
@@ -168,6 +177,27 @@ def parse_ahead(documents: Iterable[Document[Pipeline]]) -> None:
             if isinstance(written, Scalar) and isinstance(written.value, str):
                 texts.append(written.value)
     foresee(texts)
+
+
+def moved(written: str, filled: str, offset: int) -> int:
+    """Return the character of a text as written that stands at one of the text with values in it."""
+    found = [e for e in expressions(written) if isinstance(e, Expression)]
+    parts, position = [], 0
+    for expression in found:
+        parts.append(unescape(written[position : expression.start]))
+        position = expression.end
+    ways = [re.escape(part) for part in (*parts, unescape(written[position:]))]
+    fitting = re.fullmatch(r"(.*?)".join(ways), filled, re.DOTALL)
+    if fitting is None:
+        return 0
+    shift = 0
+    for number, expression in enumerate(found, 1):
+        if offset < fitting.start(number):
+            break
+        if offset < fitting.end(number):
+            return expression.start
+        shift = expression.end - fitting.end(number)
+    return offset + shift
 
 
 def strip(sql: str) -> str:

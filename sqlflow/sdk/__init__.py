@@ -5,8 +5,10 @@ opens a database.
 """
 
 from sqlflow.errors import (
+    CannotBind,
     CheckFailed,
     Imprecise,
+    Misfit,
     PluginError,
     RunInterrupted,
     SchemaChanged,
@@ -29,6 +31,20 @@ from .check import (
     RowTest,
     TableTest,
     refuse_failed,
+)
+from .commit import (
+    Batch,
+    Commit,
+    Deletion,
+    Interval,
+    Published,
+    ScriptWrite,
+    SetAside,
+    Staged,
+    TableWrite,
+    Token,
+    Versioning,
+    ViewWrite,
 )
 from .config import (
     DURATION_PATTERN,
@@ -73,25 +89,8 @@ from .connector import (
     never,
 )
 from .context import StepContext, Window
-from .cursor import Bound, Cursor, CursorRange, Delta
-from .engine import (
-    Batch,
-    Commit,
-    Deletion,
-    Engine,
-    Interval,
-    Opening,
-    Published,
-    ScriptWrite,
-    Session,
-    SetAside,
-    Staged,
-    TableInfo,
-    TableWrite,
-    Token,
-    Versioning,
-    ViewWrite,
-)
+from .cursor import Bound, Cursor, CursorRange, Delta, lagged
+from .engine import Engine, Opening, Session, TableInfo
 from .events import (
     Event,
     RowCounts,
@@ -134,7 +133,7 @@ from .step import (
 )
 from .storage import StorageBackend, StorageLocation
 from .tablestep import TableStep, summed
-from .udf import Udf, udf
+from .udf import UDF_TYPES, Udf, udf
 from .writeconfig import Batches, Deletes, WriteConfig, order_objections, write_objections
 from .writing import Landing, quarantine_table, quote_target
 
@@ -149,6 +148,7 @@ __all__ = [
     "RESILIENCE",
     "SCHEMA",
     "SQL_ROLES",
+    "UDF_TYPES",
     "VALUELESS",
     "WATERMARK",
     "ArrowStream",
@@ -158,6 +158,7 @@ __all__ = [
     "Bound",
     "BoundEndpoint",
     "BoundStatement",
+    "CannotBind",
     "Change",
     "ChangeKind",
     "Check",
@@ -200,6 +201,7 @@ __all__ = [
     "LintRule",
     "LintStep",
     "Memory",
+    "Misfit",
     "Mode",
     "NoOptions",
     "Objection",
@@ -282,6 +284,7 @@ __all__ = [
     "join_name",
     "judge",
     "key_match",
+    "lagged",
     "literal",
     "missing",
     "naive",

@@ -213,6 +213,8 @@ class Connector(ABC, Generic[C]):
     """Whether `versions` lists files."""
     keeps_rejects: ClassVar[bool] = False
     """Whether it can leave rows out that it cannot read, and tell which."""
+    local: ClassVar[bool] = False
+    """Whether all that it reads is on this machine, so that its columns may be looked at while validating."""
     guesses_types: ClassVar[bool] = False
     """Whether types of columns are read off the data, so that those of the last good run are given back to it."""
     resilience: ClassVar[frozenset[str]] = RESILIENCE

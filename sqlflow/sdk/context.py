@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from .commit import Token
 from .connector import never
-from .engine import Session, Token
+from .engine import Session
 from .state import StepMemory
 
 

@@ -8,9 +8,10 @@ from typing import Any
 
 from sqlflow.errors import StepError
 
+from .commit import Staged
 from .context import Window
 from .cursor import Bound, Cursor, CursorRange, lagged
-from .engine import Session, Staged
+from .engine import Session
 from .schema import normal_type
 from .sqltext import quote
 from .state import WATERMARK, Memory, StepMemory

@@ -36,6 +36,8 @@ class BoundStatement:
     """The same for two texts of one meaning, whatever their layout and comments."""
     literal_sql: str | None = None
     """The statement with every parameter as a typed literal, where an engine cannot bind."""
+    offset: int = 0
+    """The character of its text where it starts."""
 
 
 @dataclass(frozen=True)

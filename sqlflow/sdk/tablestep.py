@@ -29,6 +29,10 @@ class TableStep(StepType):
     def rows(self, given: StepInput, context: StepContext, delta: Delta) -> Select | ArrowStream:
         """Say where the rows come from. `delta` says which are wanted; more may come, never fewer."""
 
+    def brings(self, given: StepInput) -> str | None:
+        """Name the field, a query or a source, whose columns the rows have as they come; None: known when it runs."""
+        return None
+
     def plan(self, given: StepInput, folder: Path) -> StepPlan:
         """Say which table is written and how, and what does not go together."""
         config: WriteConfig = given.config

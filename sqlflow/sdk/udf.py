@@ -22,7 +22,7 @@ from uuid import UUID
 
 from sqlflow.errors import PluginError
 
-_TYPES: dict[Any, str] = {
+UDF_TYPES: dict[Any, str] = {
     bool: "BOOLEAN", int: "BIGINT", float: "DOUBLE", str: "VARCHAR", bytes: "BLOB", date: "DATE",
     datetime: "TIMESTAMP", time: "TIME", timedelta: "INTERVAL", Decimal: "DECIMAL(38,9)", UUID: "UUID",
 }  # fmt: skip
@@ -92,10 +92,10 @@ def udf(
 
 
 def _sql_type(function: Callable[..., Any], what: str, hint: Any) -> str:
-    if hint in _TYPES:
-        return _TYPES[hint]
+    if hint in UDF_TYPES:
+        return UDF_TYPES[hint]
     raise PluginError(
         f"function {function.__name__!r}: {what} has {'no type' if hint is None else f'the type {hint!r}'}",
-        hint="annotate it with " + ", ".join(t.__name__ for t in _TYPES) + ", or give SQL types: "
+        hint="annotate it with " + ", ".join(t.__name__ for t in UDF_TYPES) + ", or give SQL types: "
         "@udf(parameters=('DOUBLE',), returns='DOUBLE')",
     )

@@ -13,10 +13,7 @@ from sqlflow.errors import Imprecise, StepError
 
 from .baseline import Baseline, declared, judge, remembered
 from .check import CheckResult, refuse_failed
-from .connector import ArrowStream, Select
-from .context import StepContext
-from .cursor import Delta
-from .engine import (
+from .commit import (
     Batch,
     Commit,
     Deletion,
@@ -29,6 +26,9 @@ from .engine import (
     Token,
     Versioning,
 )
+from .connector import ArrowStream, Select
+from .context import StepContext
+from .cursor import Delta
 from .increment import Increment, increment, next_watermark
 from .schema import VALUELESS, TableSchema, normal_type
 from .sqltext import join_name, quote, split_name

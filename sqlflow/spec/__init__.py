@@ -6,7 +6,7 @@ Must not know step types, connectors, SQL or how anything runs.
 from .diagnosis import Diagnosis, Filled, interpolate, substitute, validate
 from .document import Document
 from .editing import CannotEdit, Wish, as_block, edited
-from .interpolation import Expression, Lookup, Resolved, as_text, is_interpolated, unescape
+from .interpolation import Expression, Lookup, Resolved, as_text, expressions, is_interpolated, unescape
 from .layout import CannotLayOut, Order, Rewrite, laid_out
 from .model import (
     NAME_PATTERN,
@@ -70,6 +70,7 @@ __all__ = [
     "as_text",
     "describe",
     "edited",
+    "expressions",
     "find",
     "interpolate",
     "is_interpolated",

@@ -55,10 +55,22 @@ class DuckDbEngine(Engine):
             mode = " (READ_ONLY)" if opening.read_only else ""
             root.execute(f"ATTACH {literal(where)} AS {quote(ALIAS)}{mode}")
             root.execute(f"USE {quote(ALIAS)}")
+            for setting in _SEALED if opening.sealed else ():
+                root.execute(f"SET GLOBAL {setting} = false")
+            if opening.sealed:  # of an empty table it would say that no row can pass, and forget what is asked of rows
+                root.execute("SET GLOBAL disabled_optimizers = 'statistics_propagation'")
         except duckdb.Error as error:
             root.close()
             raise _cannot_open(error, path) from error
         return DuckDbSession(root, Warehouse(root))
+
+
+_SEALED = (
+    "autoinstall_known_extensions",
+    "autoload_known_extensions",
+    "python_enable_replacements",
+    "enable_external_access",
+)
 
 
 def _settings(config: DuckDbConfig, opening: Opening) -> list[tuple[str, Any]]:

@@ -28,7 +28,7 @@ from sqlflow.sdk import (
     quote,
 )
 
-from . import checking, inventory, ledger, quarantine, staging, state
+from . import blank, checking, inventory, ledger, quarantine, staging, state
 from .committing import Committing, explained
 from .connection import Connection
 from .faults import translated
@@ -96,6 +96,14 @@ class DuckDbSession:
             return staging.columns(self.db, source)
         except StepError as error:
             raise explained(source if isinstance(source, Select) else None, error) from error
+
+    def declare(self, table: str, schema: TableSchema | None) -> None:
+        """Make an empty table of these columns, or take a table away."""
+        blank.declare(self.db, table, schema)
+
+    def bind(self, sql: str, parameters: Mapping[str, Any] | None = None, *, constants: bool = False) -> TableSchema:
+        """Hold a statement against the tables that are there."""
+        return blank.bind(self.db, sql, dict(parameters or {}), constants=constants)
 
     def _set_up(self, source: Select | ArrowStream) -> None:
         if isinstance(source, Select):

@@ -59,6 +59,7 @@ class LocalFileConnector(Connector[FileConfig]):
             yield Objection("path", f"{what} {options.path}", f"looked in {_shown(root)}; check the path", "SF501")
 
     lists_files = True
+    local = True
     resilience = frozenset()  # the engine reads and writes the files itself
 
     def versions(self, config: FileConfig, options: Any, folder: Path) -> list[FileVersion]:

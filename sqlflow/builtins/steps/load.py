@@ -83,6 +83,10 @@ class LoadStep(TableStep):
             found.append(Objection("deletes", told, "mark deleted rows: deletes: {column: is_deleted}"))
         return replace(plan, remembers=True, objections=tuple(found))
 
+    def brings(self, given: StepInput) -> str:
+        """Say that the columns are those of the source."""
+        return "source"
+
     def rows(self, given: StepInput, context: StepContext, delta: Delta) -> Select | ArrowStream:
         """Ask the connector, telling it the declared columns and what the engine can scan by itself."""
         source = given.endpoints["source"]

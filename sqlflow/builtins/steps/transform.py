@@ -111,6 +111,10 @@ class TransformStep(TableStep):
             frozenset({"start", "end"}) if "batches" in keys else frozenset()
         )
 
+    def brings(self, given: StepInput) -> str:
+        """Say that the columns are those of the query."""
+        return "sql" if given.config.sql is not None else "sql_file"
+
     def rows(self, given: StepInput, context: StepContext, delta: Delta) -> Select:
         """Return the query with its values."""
         query = _query(given)

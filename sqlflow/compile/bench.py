@@ -1,0 +1,119 @@
+"""The bench that plans are held on: sessions in memory, kept for the next plan, and which empty tables they have.
+
+A table is made when a statement first reads it, and stays for the next plan that has the same. Knows sessions.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sqlflow.plan import EnginePlan, table_key
+from sqlflow.project import open_workspace
+from sqlflow.sdk import Opening, Select, Session, StorageLocation, TableSchema, Udf
+
+MOST = 256
+"""Tables that a session keeps; beyond that it is opened anew, which costs less than what they hold."""
+
+
+@dataclass
+class Blank:
+    """A session in which every table is empty."""
+
+    session: Session
+    present: dict[str, TableSchema] = field(default_factory=dict)
+    functions: tuple[Udf, ...] = ()
+    used: bool = False
+    """Whether statements of a document have run in it, so that it holds more than the tables put there."""
+
+    def put(self, table: str, schema: TableSchema | None) -> None:
+        """Have a table with these columns, or none of that name."""
+        key = table_key(table)
+        if self.present.get(key) == schema:
+            return
+        self.session.declare(table, schema)
+        if schema is None:
+            self.present.pop(key, None)
+        else:
+            self.present[key] = schema
+
+
+@dataclass
+class Bench:
+    """Sessions for all plans of a process, one for each engine and its settings. Closed by whoever made it."""
+
+    _blank: dict[Any, Blank] = field(default_factory=dict)
+    _eyes: dict[Any, Session] = field(default_factory=dict)
+    _texts: dict[Path, str] = field(default_factory=dict)
+    _described: dict[tuple[int, str], TableSchema | None] = field(default_factory=dict)
+    sound: set[str] = field(default_factory=set)
+    """Statements that read no table and bind, so that they need not be bound again."""
+
+    def blank(self, engine: EnginePlan, functions: tuple[Udf, ...] = ()) -> Blank:
+        """Return a session for one plan; nothing that another plan left there can be seen by it."""
+        name = _name(engine)
+        found = self._blank.get(name)
+        if found is not None and (found.used or found.functions != functions or len(found.present) > MOST):
+            found.session.close()
+            found = None
+        if found is None:
+            found = Blank(_opened(engine, sealed=True), functions=functions)
+            self._blank[name] = found
+            for function in functions:
+                found.session.register(function)
+        return found
+
+    def columns(self, engine: EnginePlan, source: Select) -> TableSchema:
+        """Look at what a local source holds."""
+        name = _name(engine)
+        if name not in self._eyes:
+            self._eyes[name] = _opened(engine, sealed=False)
+        with contextlib.closing(self._eyes[name].fork()) as session:
+            return session.columns(source)
+
+    def described(self, warehouse: Session, table: str) -> TableSchema | None:
+        """Return the columns of a table of a warehouse, which is asked once; nobody changes it meanwhile."""
+        key = (id(warehouse), table_key(table))
+        if key not in self._described:
+            info = warehouse.describe(table)
+            self._described[key] = info.schema if info is not None else None
+        return self._described[key]
+
+    def neighbours(self, folder: Path) -> list[Path]:
+        """Return the documents of the project that a plan belongs to."""
+        return open_workspace(folder).specs()
+
+    def text(self, path: Path) -> str:
+        """Return the text of a document, read once."""
+        if path not in self._texts:
+            self._texts[path] = path.read_text(encoding="utf-8", errors="ignore")
+        return self._texts[path]
+
+    def close(self) -> None:
+        """Let go of everything."""
+        for session in (*(blank.session for blank in self._blank.values()), *self._eyes.values()):
+            session.close()
+        self._blank.clear()
+        self._eyes.clear()
+
+
+@contextlib.contextmanager
+def borrowed(bench: Bench | None) -> Iterator[Bench]:
+    """Use a bench, or one that ends with this use."""
+    if bench is not None:
+        yield bench
+        return
+    with contextlib.closing(Bench()) as own:
+        yield own
+
+
+def _opened(engine: EnginePlan, *, sealed: bool) -> Session:
+    nowhere = StorageLocation(None, exists=False)
+    return engine.engine.open(engine.engine_config, Opening(nowhere, Path(), sealed=sealed))
+
+
+def _name(engine: EnginePlan) -> Any:
+    return engine.engine.name, engine.engine_config.model_dump_json()

@@ -1,0 +1,94 @@
+"""The checks of a step, held against the columns of its batch or of its target. Nothing is counted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlflow.plan import CheckPlace, PlannedStep, SqlField
+from sqlflow.problem import Mark
+from sqlflow.sdk import CannotBind, Check, CompiledCheck, QueryTest, Role, RowTest, TableSchema
+
+from .ground import Ground
+from .landing import relation_of
+
+_HEAD = "SELECT ("
+
+
+@dataclass(frozen=True)
+class _Held:
+    check: Check
+    place: CheckPlace
+    schema: TableSchema
+    compiled: CompiledCheck
+
+
+def hold_checks(ground: Ground, step: PlannedStep, schema_for: Callable[[Check], TableSchema | None]) -> None:
+    """Bind all checks of a step: together, and where that fails one by one."""
+    by_relation: dict[str, list[_Held]] = {}
+    for check, place in zip(step.given.checks, step.places.checks, strict=False):
+        schema = schema_for(check)
+        if schema is None or not place.sound or not ground.ready(step, place.reads):
+            continue
+        relation = relation_of(schema)
+        try:
+            compiled = check.kind.compile(check.config, relation)
+        except Exception:  # noqa: BLE001, S112 - a plugin may raise anything; what it means is told when it runs
+            continue
+        by_relation.setdefault(relation, []).append(_Held(check, place, schema, compiled))
+    for relation, held in by_relation.items():
+        _hold(ground, step, relation, held)
+
+
+def _hold(ground: Ground, step: PlannedStep, relation: str, held: Sequence[_Held]) -> None:
+    scanned = [one for one in held if not isinstance(one.compiled, QueryTest)]
+    sql = f"SELECT {', '.join(_measure(one) for one in scanned)} FROM {relation}"
+    parameters: dict[str, Any] = {}
+    for one in scanned:
+        parameters |= one.check.parameters
+    alone = [one for one in held if isinstance(one.compiled, QueryTest)]
+    closed = not parameters and not ground.blank.functions and not any(one.place.reads for one in scanned)
+    if scanned and not (closed and sql in ground.bench.sound):
+        try:
+            ground.blank.session.bind(sql, ground.filled(sql, parameters))
+            if closed:
+                ground.bench.sound.add(sql)
+        except CannotBind:
+            alone = list(held)
+    for one in alone:
+        _hold_one(ground, step, relation, one)
+
+
+def _measure(one: _Held) -> str:
+    where = f"({one.check.where})" if one.check.where else "TRUE"
+    if isinstance(one.compiled, RowTest):
+        return f"count(*) FILTER ({where} AND ({one.compiled.fails}))"
+    return f"{one.compiled.measure} FILTER ({where})" if not isinstance(one.compiled, QueryTest) else ""
+
+
+def _hold_one(ground: Ground, step: PlannedStep, relation: str, one: _Held) -> None:
+    """Bind the SQL of a check where it stands in the document, then what its kind makes of its options."""
+    told = len(ground.problems)
+    for role, piece in one.place.pieces:
+        query = role is Role.QUERY
+        sql = piece.text.strip().rstrip(";") if query else f"{_HEAD}{piece.text}\n) FROM {relation}"
+        shift = len(piece.text) - len(piece.text.lstrip()) if query else -len(_HEAD)
+        parameters = {name: value for name, value in one.check.parameters.items() if f"${name}" in sql}
+
+        def at(offset: int, piece: SqlField = piece, shift: int = shift) -> Mark | None:
+            return piece.mark(max(offset + shift, 0))
+
+        ground.bind(step, sql, parameters, one.place.reads, at, rows=one.schema)
+    if len(ground.problems) > told or any(role is Role.QUERY for role, _ in one.place.pieces):
+        return
+    sql = one.compiled.sql if isinstance(one.compiled, QueryTest) else f"SELECT {_measure(one)} FROM {relation}"
+    ground.bind(
+        step,
+        sql,
+        one.check.parameters,
+        one.place.reads,
+        lambda _: one.place.source.at(one.place.node),
+        rows=one.schema,
+        named=one.place.named,
+    )

@@ -1,0 +1,257 @@
+"""What one plan stands on while it is held: its tables so far, what is wrong, what cannot be known, and the bench.
+
+The one place that binds a statement. Whoever asks says where its characters stand.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+
+from sqlflow.plan import Plan, PlannedStep, table_key
+from sqlflow.problem import Mark, Problem, closest
+from sqlflow.registry import Catalog
+from sqlflow.sdk import CannotBind, PluginError, Session, TableSchema, Udf, fold, split_name
+
+from .bench import Bench, Blank
+from .functions import Functions, stands_in
+from .model import Gap, Table
+from .wording import complaint, unchecked
+
+Placing = Callable[[int], Mark | None]
+"""Says where a character of a statement stands."""
+_SAMPLES: Mapping[str, Any] = {
+    "string": "", "integer": 1, "number": 1.0, "boolean": True, "date": date(2000, 1, 1),
+    "timestamp": datetime(2000, 1, 1), "identifier": "a", "list": [],  # noqa: DTZ001 - as the engine's
+}  # fmt: skip
+_NAMED = re.compile(r"\$([A-Za-z_]\w*)")
+#: Schemas and tables that an engine has by itself.
+_OWN = re.compile(r"(information_schema|pg_catalog|_sqlflow)\.|(duckdb|sqlite|pragma|pg)_", re.IGNORECASE)
+_HIDING = re.compile(r"\bquery(_table)?\s*\(", re.IGNORECASE)
+_EXPLICIT = re.compile(r"'\s*::|cast\s*\(\s*(?:'|\$)|\b(?:date|time|timestamp|timestamptz|interval)\s*'", re.IGNORECASE)
+_COMPARED = re.compile(
+    r"(?:(?P<left>[\w\"]+)\s*(?:=|<>|!=|<=|>=|<|>|in\s*\(|between)\s*(?:'|\$))"
+    r"|(?:(?:'|\$\w+)\s*(?:=|<>|!=|<=|>=|<|>)\s*(?:\w+\.)?(?P<right>[\w\"]+))",
+    re.IGNORECASE,
+)
+
+
+class Ground:
+    """The state of one plan on the bench."""
+
+    def __init__(
+        self, plan: Plan, catalog: Catalog, bench: Bench, warehouse: Session | None, functions: Functions
+    ) -> None:
+        self.plan = plan
+        self.catalog = catalog
+        self.bench = bench
+        self.warehouse = warehouse
+        self.functions = functions
+        self.tables: dict[str, Table] = {}
+        self.problems: list[Problem] = []
+        self.gaps: list[Gap] = []
+        self.written = {table_key(t) for step in plan.steps for t in step.plan.writes}
+        self._blank: Blank | None = None
+
+    @property
+    def blank(self) -> Blank:
+        """The session with the empty tables."""
+        if self._blank is None:
+            self._blank = self.bench.blank(self.plan.engine, self._declared())
+        return self._blank
+
+    def _declared(self) -> tuple[Udf, ...]:
+        """Return the functions that the SQL of the plan calls, as far as their types are known."""
+        found = []
+        for name in sorted({name for step in self.plan.steps for name in step.functions}):
+            function = self.functions.known.get(name)
+            try:
+                function = function or self.catalog.function(name)
+            except PluginError:
+                self.functions.untyped.add(name)
+            if function is not None:
+                found.append(stands_in(function))
+        return tuple(found)
+
+    # --- telling
+
+    def report(self, code: str, message: str, mark: Mark | None, hint: str | None) -> None:
+        """Note something wrong."""
+        self.problems.append(Problem(code, message, mark, hint))
+
+    def gap(self, what: str, mark: Mark | None, hint: str) -> Gap:
+        """Note something that cannot be known; it is told when a step needs it."""
+        self.gaps.append(Gap(what, mark, hint))
+        return self.gaps[-1]
+
+    def told(self) -> tuple[Problem, ...]:
+        """Return everything that is to be told."""
+        gaps = [unchecked(gap) for gap in self.gaps if gap.needed]
+        return tuple(dict.fromkeys(self.plan.redactor.problems([*self.problems, *gaps])))
+
+    # --- tables
+
+    def table(self, name: str) -> Table | None:
+        """Return what is known of a table; None: nothing makes it."""
+        key = table_key(name)
+        if key in self.tables:
+            return self.tables[key]
+        if self.warehouse is not None:
+            schema = self.bench.described(self.warehouse, name)
+            if schema is not None:
+                self.tables[key] = Table(name, schema)
+                return self.tables[key]
+        return None
+
+    def ready(self, step: PlannedStep, reads: Iterable[str]) -> bool:
+        """Have every table there that a statement reads; False: the columns of one are not known."""
+        fine = True
+        for name in sorted(reads):
+            table = self.table(name)
+            if _OWN.match(name):
+                if fold(name).startswith("_sqlflow."):
+                    self.blank.session.prepare(())
+                continue
+            if table is not None and table.schema is None and not table.gone:
+                fine = False
+                if table.gap is not None:
+                    table.gap.needed[step.declared] = None
+                continue
+            self.blank.put(name, None if table is None else table.schema)
+        return fine
+
+    def columns(self, reads: Iterable[str]) -> list[str]:
+        """Return the names of the columns of tables."""
+        found = [self.table(name) for name in reads]
+        return [c for table in found if table is not None and table.schema is not None for c in table.schema.names]
+
+    # --- binding
+
+    def bind(
+        self,
+        step: PlannedStep,
+        sql: str,
+        parameters: Mapping[str, Any],
+        reads: Iterable[str],
+        place: Placing,
+        *,
+        rows: TableSchema | None = None,
+        named: Callable[[str], Mark] | None = None,
+    ) -> TableSchema | None:
+        """Bind one statement; what is wrong is noted. None: its columns are not known.
+
+        `rows` are the columns of what else it reads. `named` knows a better place for a name than where it stands.
+        """
+        reads = frozenset(reads)
+        missing = [name for name in step.functions if name in self.functions.untyped]
+        if missing:
+            called = [m.start() for name in missing for m in re.finditer(rf"(?i)\b{name}\s*\(", sql)]
+            if called:
+                hint = "annotate its parameters and its result, or validate with --with-functions"
+                self.gap(f"the types of function {missing[0]!r} are not known here", place(min(called)), hint).needed[
+                    step.declared
+                ] = None
+                return None
+        hiding = _HIDING.search(sql) is not None
+        if hiding:
+            reads |= {table.name for table in self.tables.values() if table.schema is not None}
+        if not self.ready(step, reads):
+            return None
+        try:
+            return self.blank.session.bind(sql, self.filled(sql, parameters), constants=self._doubtful(sql, reads))
+        except CannotBind as error:
+            if hiding and error.what == "table":
+                return None
+            at = named if named is not None and error.name else None
+            mark = at(error.name) if at is not None else place(error.offset or 0)
+            self._refused(step, error, reads, mark, rows.names if rows is not None else ())
+            return None
+
+    def filled(self, sql: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the parameters, with a value of the right type for a variable that has none here."""
+        found = dict(parameters)
+        for name in _NAMED.findall(sql) if "$" in sql else ():
+            value = self.plan.variables.get(name)
+            if name not in found and value is not None and not value.known:
+                found[name] = _SAMPLES[value.type]
+        return found
+
+    def _doubtful(self, sql: str, reads: Iterable[str]) -> bool:
+        """Tell whether a constant of a statement is cast, by its word or because it meets what is no text."""
+        if _EXPLICIT.search(sql):
+            return True
+        compared = {fold((m["left"] or m["right"]).strip('"')) for m in _COMPARED.finditer(sql)}
+        if not compared:
+            return False
+        for name in reads:
+            table = self.table(name)
+            for column in table.schema if table is not None and table.schema is not None else ():
+                if fold(column.name) in compared and column.type not in ("VARCHAR", "BLOB"):
+                    return True
+        return False
+
+    def _refused(
+        self, step: PlannedStep, error: CannotBind, reads: frozenset[str], mark: Mark | None, rows: Sequence[str]
+    ) -> None:
+        """Sort what an engine says into what is wrong and what cannot be known."""
+        if error.what == "syntax":  # told where it was parsed, as is a parameter without a value
+            return
+        if error.what == "unknown":
+            hint = "it is seen when it runs; nothing can be done about it here"
+            self.gap(error.message, mark, hint).needed[step.declared] = None
+            return
+        if error.what == "function" and self.functions.unread:
+            hint = "mend the files under functions, or validate with --with-functions"
+            self.gap(f"function {error.name!r} may come from a file that cannot be read", mark, hint).needed[
+                step.declared
+            ] = None
+            return
+        if error.what == "table" and (gap := self._absent(error, reads, mark)) is not None:
+            if gap.hint:
+                gap.needed[step.declared] = None
+            return
+        known = [table.name for table in self.tables.values()]
+        columns = [*rows, *self.columns(reads)]
+        self.problems.append(complaint(error, mark, f"step {step.declared!r}", columns=columns, tables=known))
+
+    def _absent(self, error: CannotBind, reads: frozenset[str], mark: Mark | None) -> Gap | None:
+        """Return why a table may be there all the same; None: it is missing for sure."""
+        last = fold(error.name.rpartition(".")[2])
+        named = next((name for name in sorted(reads) if fold(split_name(name)[-1]) == last), None)
+        if named is None:
+            return None
+        error.name = named
+        key = table_key(named)
+        if key in self.tables and self.tables[key].gone:
+            return None
+        if self.plan.partial:
+            return Gap("", None, "")
+        if key in self.written:
+            what = f"{named} is read before a step of this pipeline has made it, so its columns are not known here"
+            return self._missing(named, what, mark)
+        location = self.plan.engine.storage.locate(
+            self.plan.engine.storage_config, self.plan.folder, default_name=self.plan.engine.default_name
+        )
+        if self.warehouse is not None or location.path is None:
+            return None
+        known = [table.name for table in self.tables.values() if table_key(table.name) != key]
+        if known and closest(named, known) is not None and not self._elsewhere(named):
+            return None
+        return self._missing(named, f"no step here makes {named}, so its columns are not known", mark)
+
+    def _missing(self, name: str, what: str, mark: Mark | None) -> Gap:
+        gap = self.gap(what, mark, "validate with --state, which looks into the warehouse for what is there")
+        self.tables[table_key(name)] = Table(name, None, gap)
+        return gap
+
+    def _elsewhere(self, name: str) -> bool:
+        """Tell whether another document beside this one speaks of a table."""
+        last = split_name(name)[-1]
+        for path in self.bench.neighbours(self.plan.folder):
+            if path.resolve() != self.plan.path.resolve() and re.search(
+                rf"\b{re.escape(last)}\b", self.bench.text(path)
+            ):
+                return True
+        return False

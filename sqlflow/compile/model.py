@@ -1,0 +1,41 @@
+"""What compiling a plan gives: problems, and the columns of its tables as far as they can be known. Values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sqlflow.problem import Mark, Problem
+from sqlflow.sdk import TableSchema
+
+
+@dataclass
+class Gap:
+    """Something that cannot be known here, where it stands, and the way to make it known.
+
+    It is told only when somebody needs it: `needed` gathers the steps that could not be checked for it.
+    """
+
+    what: str
+    mark: Mark | None
+    hint: str
+    needed: dict[str, None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of the pipeline. `schema` None: its columns are not known, for the reason in `gap`, if that is told."""
+
+    name: str
+    schema: TableSchema | None
+    gap: Gap | None = None
+    gone: bool = False
+    """Whether a statement has dropped it."""
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """What is wrong with a plan, and what its tables will be, by folded name."""
+
+    problems: tuple[Problem, ...]
+    tables: Mapping[str, Table]

@@ -1,0 +1,100 @@
+"""The columns of what a step reads from outside: a local file's own, those declared, those of the last good run."""
+
+from __future__ import annotations
+
+from sqlflow.plan import PlannedStep, feeds
+from sqlflow.sdk import (
+    BoundEndpoint,
+    Column,
+    Delta,
+    ReadRequest,
+    Select,
+    SQLFlowError,
+    StepMemory,
+    TableSchema,
+    did_you_mean,
+    fold,
+    remembered,
+)
+
+from .ground import Ground
+from .model import Gap
+
+
+def source_columns(ground: Ground, step: PlannedStep, endpoint: BoundEndpoint) -> TableSchema | Gap:
+    """Return the columns of a source, as they are once cast to those declared, or why they cannot be known."""
+    declared = step.given.config.columns
+    stated = TableSchema(tuple(Column(name, spec.type) for name, spec in declared.items()))
+    recorded = _recorded(ground, step)
+    found = _looked(ground, step, endpoint, recorded) if endpoint.connector.local else None
+    if isinstance(found, TableSchema):
+        return _contracted(ground, step, found, stated)
+    if recorded is not None:
+        return _contracted(ground, step, recorded, stated)
+    if len(stated):
+        return stated
+    if found is not None:
+        return found
+    target = step.given.config.target
+    what = f"the source of {target} is not asked for its columns here"
+    hint = (
+        f"write them under columns, or let `sqlflow schema pin {ground.plan.source.file} {step.id}` ask and write them"
+    )
+    return ground.gap(what, step.places.option("source"), hint)
+
+
+def _recorded(ground: Ground, step: PlannedStep) -> TableSchema | None:
+    """Return the columns of the last good run, where a warehouse was given that knows them."""
+    warehouse = ground.warehouse
+    if warehouse is None:
+        return None
+    try:
+        memory = StepMemory(lambda: warehouse.state(ground.plan.pipeline, step.id)).of(step.given.config.target)
+        baseline = remembered(memory)
+    except SQLFlowError as error:
+        ground.gap(error.message, step.mark, error.hint or "").needed[step.declared] = None
+        return None
+    if baseline is None:
+        return None
+    return TableSchema(tuple(Column(c.name, c.type or "VARCHAR") for c in baseline.schema))
+
+
+def _looked(
+    ground: Ground, step: PlannedStep, endpoint: BoundEndpoint, recorded: TableSchema | None
+) -> TableSchema | Gap | None:
+    """Look at a local source, unless a step of this pipeline is still to make it."""
+    plan = ground.plan
+    for other in plan.steps:
+        for output in other.plan.outputs:
+            if any(feeds(output, place) for place in step.plan.inputs):
+                what = f"{output} is written by step {other.id!r} of this pipeline"
+                return ground.gap(what, step.places.option("source"), "write its columns under columns")
+    types = {c.name: c.type for c in recorded} if recorded is not None and endpoint.connector.guesses_types else {}
+    request = ReadRequest(
+        endpoint.config,
+        endpoint.options,
+        plan.folder,
+        step.given.config.columns,
+        frozenset({plan.engine.engine.dialect}),
+        Delta(types=types),
+    )
+    try:
+        source = endpoint.connector.read(request)
+        if isinstance(source, Select):
+            return ground.bench.columns(plan.engine, source)
+    except (SQLFlowError, OSError) as error:
+        told = error.message if isinstance(error, SQLFlowError) else str(error)
+        hint = error.hint if isinstance(error, SQLFlowError) else None
+        return ground.gap(told, step.places.option("source"), hint or "write its columns under columns")
+    return None
+
+
+def _contracted(ground: Ground, step: PlannedStep, found: TableSchema, stated: TableSchema) -> TableSchema:
+    """Give the declared columns their types; one that is not there is noted."""
+    for column in stated:
+        if found.get(column.name) is None:
+            told = f"step {step.declared!r}: column {column.name!r} is declared, and the source does not have it"
+            hint = did_you_mean(column.name, found.names, noun="column")
+            ground.report("SF424", told, step.places.key("columns", column.name), hint)
+    types = {fold(c.name): c.type for c in stated}
+    return TableSchema(tuple(Column(c.name, types.get(fold(c.name), c.type)) for c in found))

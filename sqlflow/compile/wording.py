@@ -1,0 +1,69 @@
+"""What is told of SQL that does not fit: which code, in which words, with which remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlflow.problem import Mark, Problem, closest, did_you_mean
+from sqlflow.sdk import CannotBind
+
+from .model import Gap
+
+SHOWN = 5
+"""Steps that are told by name."""
+_CODES = {"table": "SF420", "column": "SF421", "function": "SF422", "sql": "SF423"}
+
+
+def complaint(
+    error: CannotBind, mark: Mark | None, where: str, *, columns: Iterable[str], tables: Iterable[str]
+) -> Problem:
+    """Return the problem that an engine has found, with the names that may have been meant."""
+    name = error.name
+    if error.what == "column" and name:
+        known = sorted(set(columns))
+        last = name.rpartition(".")[2]
+        hint = did_you_mean(last, known, noun="column") if known else "it reads no table"
+        if last in known:
+            hint = "a table that is read has it, and not what it is taken from here"
+        return Problem("SF421", f"{where}: column {name!r} does not exist", mark, hint)
+    if error.what == "table" and name:
+        return Problem("SF420", f"{where}: table {name!r} does not exist", mark, _table_hint(name, tables))
+    if error.what == "function" and name:
+        meant = closest(name, error.candidates)
+        hint = f"did you mean {meant!r}?" if meant else "functions come from plugins and the project's udfs/"
+        return Problem("SF422", f"{where}: function {name!r} does not exist", mark, hint)
+    return Problem(_CODES.get(error.what, "SF423"), f"{where}: {_told(error.message)}", mark, _remedy(error))
+
+
+def unchecked(gap: Gap) -> Problem:
+    """Tell what cannot be known here, and which steps were left alone for it."""
+    steps = [repr(name) for name in gap.needed]
+    shown = ", ".join(steps[:SHOWN]) + (f" and {len(steps) - SHOWN} more" if len(steps) > SHOWN else "")
+    what = "step" if len(steps) == 1 else "steps"
+    verb = "is" if len(steps) == 1 else "are"
+    return Problem("SF426", f"{gap.what}: {what} {shown} {verb} not checked", gap.mark, gap.hint, "unchecked")
+
+
+def _table_hint(name: str, tables: Iterable[str]) -> str:
+    known = sorted(set(tables))
+    meant = closest(name, [table for table in known if table != name])
+    return f"did you mean {meant!r}?" if meant else "check its name, or add the step that makes it"
+
+
+def _told(message: str) -> str:
+    """Leave out what DuckDB says of remedies; it stands in the hint."""
+    return message.removesuffix(" You might need to add explicit type casts.")
+
+
+def _remedy(error: CannotBind) -> str:
+    if error.candidates and (meant := closest(error.name or "", error.candidates)):
+        return f"did you mean {meant!r}?"
+    if "mbiguous" in error.message:
+        return "write the table in front of the column"
+    if "GROUP BY" in error.message:
+        return "add it to GROUP BY, or aggregate it"
+    if "types" in error.message or "ompare" in error.message or "cast" in error.message:
+        return "cast one side, or give the variable or column the type that is meant"
+    if " is no " in error.message:
+        return "write a value of that type, or cast the other side"
+    return "check the SQL against the columns of the tables that it reads"
