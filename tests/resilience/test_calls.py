@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -111,13 +110,13 @@ def test_calls_keep_their_distance(served: Any, run: Run) -> None:
     """No more calls begin in a stretch of time than the limit says, whichever step makes them."""
     server = served()
     steps = [f"{{id: s{n}, type: load, source: {{connection: c}}, target: t{n}}}" for n in range(5)]
-    found, _ = run(server, "rate_limit: {requests: 2, per: 400ms}", *steps)
+    found, _ = run(server, "rate_limit: {requests: 2, per: 2s}", *steps[:3])
     assert {step.status for step in found} == {"succeeded"}
     times = [at for at, _ in server.asked]
-    assert all(later - first > 0.3 for first, later in zip(times, times[2:], strict=False))
+    assert times[2] - times[0] > 1  # two seconds as they are sent; on their way they may come closer
     server.asked.clear()
-    run(server, "rate_limit: 5", *[step.replace("id: s", "id: r") for step in steps[:3]])
-    assert all(later - first > 0.15 for (first, _), (later, _) in pairwise(server.asked))
+    run(server, "rate_limit: 1", *[step.replace("id: s", "id: r") for step in steps[:3]])
+    assert server.asked[-1][0] - server.asked[0][0] > 1
 
 
 def test_no_more_connections_than_allowed(served: Any, run: Run) -> None:
@@ -142,13 +141,13 @@ def test_a_slot_is_free_again_after_a_failure(served: Any, run: Run) -> None:
 def test_the_circuit_opens_and_closes(served: Any, run: Run) -> None:
     """After failures in a row no call is made for a while; then one is let through, which opens or closes it."""
     server = served("refuse", "refuse", "refuse", "ok")
-    retry = "retry: {attempts: 60, delay: 50ms, backoff: constant}"
+    retry = "retry: {attempts: 100, delay: 100ms, backoff: constant}"
     load = LOAD.replace("target: t", f"target: t, {retry}")
     after = "{id: b, type: load, source: {connection: c}, target: u, depends_on: [a]}"
-    found, rows = run(server, "circuit_breaker: {failures: 2, open_for: 500ms}", load, after)
+    found, rows = run(server, "circuit_breaker: {failures: 2, open_for: 2s}", load, after)
     assert (found[0].status, found[1].status, rows, len(server.words)) == ("succeeded", "succeeded", ALL, 5)
     times = [at for at, _ in server.asked]
-    assert times[1] - times[0] < 0.45 <= min(times[2] - times[1], times[3] - times[2])
+    assert times[1] - times[0] < 1.5 <= min(times[2] - times[1], times[3] - times[2])
     assert found[0].attempts > 5
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from sqlflow.sdk import RunInterrupted, SQLFlowError, StepError, TransientError
 
 _TRANSIENT = ("08", "40", "53", "57P", "55P03", "57014", "58", "25P03", "25P04")
+_AWAY = "check host and port, and whether the server runs"
 _BUSY = {
     "55P03": "another session holds a lock; try again, or raise lock_timeout",
     "57014": "raise statement_timeout, or make the work smaller",
@@ -80,7 +81,7 @@ def fault(error: Exception, doing: str, redactor: Any) -> StepError:
     if not state:
         return _without_state(message)
     if state.startswith(_TRANSIENT) or _SNAPSHOT.search(message):  # whose session is gone, so is the snapshot
-        return TransientError(message, hint=_BUSY.get(state))
+        return TransientError(message, hint=_BUSY.get(state, _AWAY))
     if state.startswith("28"):
         return StepError(message, hint="check user and password", kind="authentication")
     if state == "42501":
@@ -112,7 +113,9 @@ def _without_state(message: str) -> StepError:
     if _AUTHENTICATION.search(message):
         return StepError(message, hint="check user, password and sslmode", kind="authentication")
     if _LOST.search(message):
-        return TransientError(message)
+        return TransientError(
+            message, hint="check host and port, and whether the server runs; a retry may find it again"
+        )
     if _NOT_FOUND.search(message):
         return StepError(message, hint="check host and database", kind="not_found")
     if "connect" in message.lower() and "ERROR:" not in message:

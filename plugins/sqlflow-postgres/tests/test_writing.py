@@ -545,15 +545,15 @@ def test_what_cannot_be_written_to(db):
 
 def test_a_role_without_rights_is_told(db):
     """Missing permissions are sorted as such."""
-    db.run("create table t (id int); create role nobody_ login password 'pw'")
+    db.run("create table t (id int); create role no_writer login password 'pw'")
     try:
-        config = PostgresConfig(**{**db.config, "user": "nobody_", "password": "pw"})
+        config = PostgresConfig(**{**db.config, "user": "no_writer", "password": "pw"})
         request = WriteRequest(config, PostgresWrite(table="t"), Path(), "merge", ["id"])
         with pytest.raises(StepError, match="permission denied for table t") as raised:
             Postgres().write(request, Outgoing("select 1 as id"))
         assert (raised.value.kind, raised.value.code) == ("permission", "SF713")
     finally:
-        db.run("drop role nobody_")
+        db.run("drop owned by no_writer; drop role no_writer")
 
 
 def test_two_writers_of_one_table_wait_for_each_other(db):
