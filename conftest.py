@@ -9,11 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from tests.faultproxy import FaultProxy
 
 ROOT = Path(__file__).parent
+
+
+settings.register_profile("sqlflow", deadline=None)  # no test is about time: a busy machine must not fail one
+settings.load_profile("sqlflow")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
