@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -110,13 +111,13 @@ def test_calls_keep_their_distance(served: Any, run: Run) -> None:
     """No more calls begin in a stretch of time than the limit says, whichever step makes them."""
     server = served()
     steps = [f"{{id: s{n}, type: load, source: {{connection: c}}, target: t{n}}}" for n in range(5)]
-    found, _ = run(server, "rate_limit: {requests: 2, per: 2s}", *steps[:3])
+    found, _ = run(server, "rate_limit: {requests: 2, per: 2s}", *steps)
     assert {step.status for step in found} == {"succeeded"}
     times = [at for at, _ in server.asked]
-    assert times[2] - times[0] > 1  # two seconds as they are sent; on their way they may come closer
+    assert all(later - first > 1.5 for first, later in zip(times, times[2:], strict=False))
     server.asked.clear()
     run(server, "rate_limit: 1", *[step.replace("id: s", "id: r") for step in steps[:3]])
-    assert server.asked[-1][0] - server.asked[0][0] > 1
+    assert all(later - first > 0.75 for (first, _), (later, _) in pairwise(server.asked))
 
 
 def test_no_more_connections_than_allowed(served: Any, run: Run) -> None:
@@ -147,7 +148,7 @@ def test_the_circuit_opens_and_closes(served: Any, run: Run) -> None:
     found, rows = run(server, "circuit_breaker: {failures: 2, open_for: 2s}", load, after)
     assert (found[0].status, found[1].status, rows, len(server.words)) == ("succeeded", "succeeded", ALL, 5)
     times = [at for at, _ in server.asked]
-    assert times[1] - times[0] < 1.5 <= min(times[2] - times[1], times[3] - times[2])
+    assert times[1] - times[0] < 1.8 <= min(times[2] - times[1], times[3] - times[2])
     assert found[0].attempts > 5
 
 
