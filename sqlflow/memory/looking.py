@@ -13,6 +13,7 @@ from sqlflow.problem import Problem
 from sqlflow.resilience import Guards, Surroundings
 from sqlflow.run import register_functions
 from sqlflow.sdk import (
+    WITHOUT_EVIDENCE,
     ArrowStream,
     Baseline,
     Batch,
@@ -43,9 +44,6 @@ from sqlflow.sdk import (
 
 from .book import Book
 from .entries import fault_of
-
-#: What a reader says of a column in which no value shows a type.
-_WITHOUT_EVIDENCE = frozenset({"VARCHAR", "JSON"})
 
 
 @dataclass(frozen=True)
@@ -98,7 +96,7 @@ class Look:
             return column.type
         if old.get(name):
             return old[name]
-        return "" if self.guessed and normal_type(column.type) in _WITHOUT_EVIDENCE else column.type
+        return "" if self.guessed and normal_type(column.type) in WITHOUT_EVIDENCE else column.type
 
     def fitting(self, columns: Mapping[str, ColumnSpec]) -> set[str]:
         """Return which of the declared columns are there with values that fit their declared types."""

@@ -135,7 +135,7 @@ from .storage import StorageBackend, StorageLocation
 from .tablestep import TableStep, summed
 from .udf import UDF_TYPES, Udf, udf
 from .writeconfig import Batches, Deletes, WriteConfig, order_objections, write_objections
-from .writing import Landing, quarantine_table, quote_target
+from .writing import WITHOUT_EVIDENCE, Landing, quarantine_table, quote_target
 
 __all__ = [
     "CATALOG",
@@ -151,6 +151,7 @@ __all__ = [
     "UDF_TYPES",
     "VALUELESS",
     "WATERMARK",
+    "WITHOUT_EVIDENCE",
     "ArrowStream",
     "Baseline",
     "Batch",

@@ -254,7 +254,7 @@ class Landing:
         doubtful = [
             c.name
             for c in schema
-            if normal_type(c.type) in _WITHOUT_EVIDENCE and c.name.lower() not in known | declared_here
+            if normal_type(c.type) in WITHOUT_EVIDENCE and c.name.lower() not in known | declared_here
         ]
         if not doubtful:
             return schema
@@ -274,7 +274,8 @@ class Landing:
         return wider
 
 
-_WITHOUT_EVIDENCE = frozenset({"VARCHAR", "JSON"})
+WITHOUT_EVIDENCE = frozenset({"VARCHAR", "JSON"})
+"""What a reader says of a column in which no value shows a type."""
 _JUDGED = frozenset({"SF701", "SF705", "SF706", "SF712", "SF721", "SF730", "SF731", "SF732"})
 
 

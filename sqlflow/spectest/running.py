@@ -19,7 +19,7 @@ from sqlflow.spec import Sequence as Items
 
 from .outcome import Difference, Outcome, compared
 from .staging import Staging
-from .standins import all_rows
+from .standins import Given, all_rows
 
 
 def declared_tests(path: Path) -> list[tuple[SpecTest, Mark]]:
@@ -80,11 +80,11 @@ def _verdict(test: SpecTest, result: RunResult) -> str:
 def _held(staging: Staging, name: str, expected: ExpectedRows, session: Session) -> Difference:
     """Hold the rows of a table, or of an export, against those expected."""
     path = staging.outputs.get(name)
-    sql = f"SELECT * FROM read_parquet('{path}')" if path is not None else all_rows(name)
     if path is not None and not path.exists():
         return Difference(name, (), note="the export did not run")
     if path is None and session.describe(name) is None:
         return Difference(name, (), note="nothing wrote it")
+    sql = all_rows(name) if path is None else _select(staging.output(name, path), session).sql
     wanted = _rows(staging, name, expected, session)
     columns = list(dict.fromkeys(column for row in wanted for column in row))
     there = session.columns(Select(session.dialect, sql)).names
@@ -100,9 +100,10 @@ def _rows(staging: Staging, name: str, expected: ExpectedRows, session: Session)
     if expected.rows is not None:
         return expected.rows
     given = staging.given(f"expected {name}", expected, staging.plan.path.parent)
-    request = ReadRequest(given.config, given.options, given.folder, {}, frozenset({session.dialect}))
-    read = given.connector.read(request) if given.connector is not None else None
-    if not isinstance(read, Select):
-        return []
+    read = _select(given, session)
     rows: list[dict[str, Any]] = session.arrow(read.sql, read.parameters).to_pylist()
     return rows
+
+
+def _select(given: Given, session: Session) -> Select:
+    return given.select(ReadRequest(None, None, given.folder, {}, frozenset({session.dialect})))

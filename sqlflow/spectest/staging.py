@@ -154,6 +154,10 @@ class Staging:
         file.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
         return self._file(what, "json", str(file), names)
 
+    def output(self, step_id: str, path: Path) -> Given:
+        """Return what an export has written as something that can be read."""
+        return self._file(step_id, "parquet", str(path), frozenset())
+
     def _file(self, what: str, kind: str, path: str, names: frozenset[str]) -> Given:
         connector = self.catalog.connector(kind)
         options: Mapping[str, Any] = {"path": path, **({"lines": True} if kind == "json" else {})}

@@ -83,7 +83,7 @@ class Given:
         if self.connector is None:
             if not columns:
                 raise StepError(f"{self.what} has no rows, so its columns are not known", hint="declare columns")
-            return Select("duckdb", f"SELECT {more.removeprefix(', ')} WHERE FALSE")
+            return Select(min(request.dialects), f"SELECT {more.removeprefix(', ')} WHERE FALSE")
         own = {name: spec for name, spec in columns.items() if name.lower() in self.names}
         inner = ReadRequest(self.config, self.options, self.folder, own, request.dialects)
         found = self.connector.read(inner)
