@@ -10,27 +10,27 @@ with Pipeline.from_file("orders.yaml").run(profile="prod", vars={"region": "EU"}
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
+from types import MappingProxyType
 from typing import Any
 
-from sqlflow.compile import Bench, Compiled, compile_plan
+from sqlflow.compile import Bench, Compiled, Table, compile_plan
 from sqlflow.errors import DocumentError, SQLFlowError
-from sqlflow.holder import opened
-from sqlflow.plan import Asked, Plan, Request, draft_plan, make_plan, parse_ahead
+from sqlflow.plan import Asked, Plan, Request, draft_plan, make_plan
 from sqlflow.problem import Problem
 from sqlflow.project import Workspace, display, open_workspace
 from sqlflow.registry import Catalog, discover
 from sqlflow.result import RunResult
 from sqlflow.run import Interrupted, execute, find_run
-from sqlflow.sdk import Observer, Opening, Session
+from sqlflow.sdk import Observer, Session
 from sqlflow.spec import CheckOptions, Document, Envelope, read_pipeline
 from sqlflow.spec import Pipeline as PipelineModel
 
+EMPTY: Mapping[str, Any] = MappingProxyType({})
 RESERVED = {
     "step type": frozenset(Envelope.model_fields),
     "connector": frozenset({*Envelope.model_fields, "connection", "connector", "incremental", "circuit_breaker"}),
@@ -48,8 +48,45 @@ def new_run_id(now: datetime) -> str:
     return f"{now:%Y%m%dT%H%M%S}{now.microsecond // 1000:03d}Z-{os.urandom(3).hex()}"
 
 
-TOGETHER = 200
-"""Documents of one `validate_all` that are held in memory at a time."""
+@dataclass(frozen=True)
+class Draft:
+    """What could be planned of a document, and what is wrong with the rest. `plan` None: nothing could."""
+
+    catalog: Catalog
+    plan: Plan | None
+    problems: tuple[Problem, ...]
+
+    def compile(
+        self,
+        bench: Bench | None = None,
+        *,
+        look: Callable[[Plan], Session | None] = lambda _: None,
+        around: Mapping[str, Table] = EMPTY,
+        with_functions: bool = False,
+    ) -> Compiled:
+        """Return every problem, those of its SQL among them, and the columns of the tables.
+
+        `look` opens the warehouse of a plan, for the columns that are recorded there; `around` are tables that other
+        documents make, by `table_key`. `with_functions` imports the project's functions, which are otherwise read off
+        their source.
+        """
+        if self.plan is None:
+            return Compiled(self.problems, {})
+        problems = list(self.problems)
+        try:
+            warehouse = look(self.plan)
+        except SQLFlowError as error:
+            problems.append(Problem("SF426", f"--state: {error.message}", None, error.hint, "unchecked"))
+            warehouse = None
+        compiled = compile_plan(
+            self.plan, self.catalog, bench, warehouse=warehouse, around=around, import_functions=with_functions
+        )
+        wrong = any(problem.severity == "error" for problem in problems)
+        places = {problem.mark for problem in problems}  # one fault is told once
+        more = [p for p in compiled.problems if p.mark not in places and not (wrong and p.severity == "unchecked")]
+        found = {*problems, *more}
+        ordered = sorted(found, key=lambda p: (p.mark is None, p.mark or 0, p.code, p.message))
+        return replace(compiled, problems=tuple(ordered))
 
 
 @dataclass
@@ -129,40 +166,19 @@ class Pipeline:
         """Return every problem of the document; nothing is run, and no network or credential is touched."""
         return self.compile(profile=profile, vars=vars).problems
 
-    def compile(
-        self,
-        *,
-        profile: str | None = None,
-        vars: Mapping[str, Any] | None = None,  # noqa: A002
-        bench: Bench | None = None,
-        look: Callable[[Plan], Session | None] = lambda _: None,
-        with_functions: bool = False,
-    ) -> Compiled:
-        """Return every problem of the document, and the columns of its tables as far as they are known here.
+    def compile(self, *, profile: str | None = None, vars: Mapping[str, Any] | None = None) -> Compiled:  # noqa: A002
+        """Return every problem of the document, and the columns of its tables as far as they are known here."""
+        return self.draft(profile=profile, vars=vars).compile()
 
-        `look` opens the warehouse of a plan, for the columns that are recorded there. `with_functions` imports the
-        project's functions, which are otherwise read off their source.
-        """
+    def draft(self, *, profile: str | None = None, vars: Mapping[str, Any] | None = None) -> Draft:  # noqa: A002
+        """Plan as much of the document as can be planned."""
         try:
             document = self._document()
         except DocumentError as error:
-            return Compiled(error.problems, {})
+            return Draft(self.catalog, None, error.problems)
         workspace = self.workspace or open_workspace(self.path)
         plan, problems = draft_plan(document, workspace, self.catalog, _request(profile, vars, offline=True))
-        if plan is None:
-            return Compiled(tuple(problems), {})
-        try:
-            warehouse = look(plan)
-        except SQLFlowError as error:
-            problems.append(Problem("SF426", f"--state: {error.message}", None, error.hint, "unchecked"))
-            warehouse = None
-        compiled = compile_plan(plan, self.catalog, bench, warehouse=warehouse, import_functions=with_functions)
-        wrong = any(problem.severity == "error" for problem in problems)
-        places = {problem.mark for problem in problems}  # one fault is told once
-        more = [p for p in compiled.problems if p.mark not in places and not (wrong and p.severity == "unchecked")]
-        found = {*problems, *more}
-        ordered = sorted(found, key=lambda p: (p.mark is None, p.mark or 0, p.code, p.message))
-        return replace(compiled, problems=tuple(ordered))
+        return Draft(self.catalog, plan, tuple(problems))
 
     def run(
         self,
@@ -195,63 +211,6 @@ class Pipeline:
         plan, interrupted = self.plan_again(run_id)
         keep_open = _is_transient(plan)
         return run_plan(plan, self.catalog, observers, stop, keep_open=keep_open, interrupted=interrupted)
-
-
-def validate_all(
-    paths: Sequence[Path],
-    catalog: Catalog,
-    *,
-    profile: str | None = None,
-    vars: Mapping[str, Any] | None = None,  # noqa: A002
-    state: bool = False,
-    with_functions: bool = False,
-) -> Iterator[Problem]:
-    """Yield every problem of many documents. Their SQL is parsed together, and a folder's project is read once.
-
-    `state` lets the warehouses be looked into, read-only; `with_functions` lets the projects' functions be imported.
-    """
-    projects: dict[Path, Workspace] = {}
-    with closing(Bench()) as bench, closing(Recorded()) as recorded:
-        look = recorded.session if state else (lambda _: None)
-        for start in range(0, len(paths), TOGETHER):
-            read = [(path, read_pipeline(path, display(path))) for path in paths[start : start + TOGETHER]]
-            parse_ahead(document for _, document in read if isinstance(document, Document))
-            for path, document in read:
-                if path.parent not in projects:
-                    projects[path.parent] = open_workspace(path)
-                pipeline = Pipeline(path, catalog, projects[path.parent].afresh(), document)
-                yield from pipeline.compile(
-                    profile=profile, vars=vars, bench=bench, look=look, with_functions=with_functions
-                ).problems
-
-
-class Recorded:
-    """The warehouses that are looked into, each opened once and read-only."""
-
-    def __init__(self) -> None:
-        self._open: dict[Path, Session] = {}
-
-    def session(self, plan: Plan) -> Session:
-        """Open the warehouse of a plan.
-
-        Raises:
-            SQLFlowError: there is none.
-            WarehouseLocked: another process is writing it.
-
-        """
-        engine = plan.engine
-        location = engine.storage.locate(engine.storage_config, plan.folder, default_name=engine.default_name)
-        if location.path is None or not location.exists:
-            raise SQLFlowError("there is no warehouse to look into", hint="run the pipeline first, or leave it out")
-        if location.path not in self._open:
-            opening = Opening(location, plan.folder, read_only=True)
-            self._open[location.path] = opened(location, lambda: engine.engine.open(engine.engine_config, opening))
-        return self._open[location.path]
-
-    def close(self) -> None:
-        """Let go of all of them."""
-        for session in self._open.values():
-            session.close()
 
 
 def run_plan(

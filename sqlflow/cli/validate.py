@@ -37,17 +37,16 @@ def run(
     output: FormatOption = Format.text,
 ) -> int:
     """Tell every problem of every document, its SQL held against the columns that are known; nothing is run."""
-    from sqlflow.pipeline import installed, validate_all
+    from sqlflow.pipeline import installed
+    from sqlflow.validation import hold_all
 
     from .render import plural, show_problems
     from .reporting import tell
 
     files, problems = collect(specs or [])
     given = variables(var)
-    problems += validate_all(
-        files, installed(), profile=profile, vars=given, state=state, with_functions=with_functions
-    )
-    problems = list(dict.fromkeys(problems))
+    held = hold_all(files, installed(), profile=profile, vars=given, state=state, with_functions=with_functions)
+    problems = list(dict.fromkeys([*problems, *(problem for one in held for problem in one.compiled.problems)]))
     errors = sum(p.severity == "error" for p in problems)
     unchecked = sum(p.severity == "unchecked" for p in problems)
     if output is not Format.text:

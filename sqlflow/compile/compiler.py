@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 from sqlflow.plan import Plan, PlannedStep, SqlField, table_key
@@ -34,6 +36,8 @@ from .model import Compiled, Gap, Table
 from .scripts import run_script
 from .sources import source_columns
 
+NOTHING: Mapping[str, Table] = MappingProxyType({})
+
 
 def compile_plan(
     plan: Plan,
@@ -41,12 +45,13 @@ def compile_plan(
     bench: Bench | None = None,
     *,
     warehouse: Session | None = None,
+    around: Mapping[str, Table] = NOTHING,
     import_functions: bool = False,
 ) -> Compiled:
     """Bind every SQL of a plan, which may be partial.
 
-    `warehouse` is one to look into for recorded columns and for tables that are there. `import_functions`: the
-    project's functions are imported, not read off their source.
+    `warehouse` is one to look into for recorded columns and for tables that are there; `around` are tables that other
+    documents make, by `table_key`. `import_functions`: the project's functions are imported, not read off their source.
     """
     with borrowed(bench) as mine:
         functions, problem = Functions(), None
@@ -58,7 +63,7 @@ def compile_plan(
                     functions = Functions({f.name.lower(): f for f in found})
                 except PluginError as error:
                     problem = error
-        ground = Ground(plan, catalog, mine, warehouse, functions)
+        ground = Ground(plan, catalog, mine, warehouse, functions, around)
         if problem is not None:
             ground.report(problem.code or "SF604", problem.message, None, problem.hint)
         for step in plan.steps:

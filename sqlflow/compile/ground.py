@@ -42,13 +42,20 @@ class Ground:
     """The state of one plan on the bench."""
 
     def __init__(
-        self, plan: Plan, catalog: Catalog, bench: Bench, warehouse: Session | None, functions: Functions
+        self,
+        plan: Plan,
+        catalog: Catalog,
+        bench: Bench,
+        warehouse: Session | None,
+        functions: Functions,
+        around: Mapping[str, Table],
     ) -> None:
         self.plan = plan
         self.catalog = catalog
         self.bench = bench
         self.warehouse = warehouse
         self.functions = functions
+        self.around = around
         self.tables: dict[str, Table] = {}
         self.problems: list[Problem] = []
         self.gaps: list[Gap] = []
@@ -98,6 +105,8 @@ class Ground:
         key = table_key(name)
         if key in self.tables:
             return self.tables[key]
+        if key in self.around and key not in self.written and self.around[key].schema is not None:
+            return self.around[key]
         if self.warehouse is not None:
             schema = self.bench.described(self.warehouse, name)
             if schema is not None:
@@ -231,6 +240,8 @@ class Ground:
         if key in self.written:
             what = f"{named} is read before a step of this pipeline has made it, so its columns are not known here"
             return self._missing(named, what, mark)
+        if key in self.around and self.warehouse is None:
+            return self._missing(named, f"another document makes {named}, and its columns are not known", mark)
         location = self.plan.engine.storage.locate(
             self.plan.engine.storage_config, self.plan.folder, default_name=self.plan.engine.default_name
         )

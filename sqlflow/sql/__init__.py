@@ -1,6 +1,7 @@
 """Parsing SQL: what it refers to, where, and how values enter it. Must not know the document or a warehouse."""
 
 from .habits import Habits, read_habits
+from .origins import Field, Origins, read_origins
 from .printing import printed, same
 from .references import (
     REFUSED,
@@ -16,7 +17,9 @@ from .values import holds, with_literals
 
 __all__ = [
     "REFUSED",
+    "Field",
     "Habits",
+    "Origins",
     "ParsedStatement",
     "Reference",
     "References",
@@ -26,6 +29,7 @@ __all__ = [
     "printed",
     "read_expression",
     "read_habits",
+    "read_origins",
     "read_query",
     "read_statements",
     "same",

@@ -28,6 +28,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "result": ("run",),
     "pipeline": ("result", "compile"),
     "warehouse": ("pipeline",),
+    "validation": ("pipeline",),
+    "lineage": ("compile",),
     "schema": ("plan",),
     "memory": ("warehouse",),
     "quarantine": ("warehouse",),
@@ -40,6 +42,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "layout": ("spec", "registry", "sql"),
     "cli": (
         "memory",
+        "validation",
+        "lineage",
         "quarantine",
         "spectest",
         "schema",

@@ -8,7 +8,6 @@ from datetime import date
 import pytest
 
 from sqlflow import DocumentError, Pipeline, SQLFlowError
-from sqlflow.pipeline import installed, validate_all
 
 SPEC = """
 version: 1
@@ -150,21 +149,3 @@ def test_a_run_leaves_its_record(spec):
     assert events[-1] == "run_finished"
     lineage = json.loads((folder / "lineage.json").read_text())
     assert lineage["steps"][0]["writes"] == ["marts.numbers"]
-
-
-def test_documents_validated_together_say_what_each_says_alone(tmp_path):
-    """What documents of a project share is read once; no problem of one is told of another, and none is lost."""
-    (tmp_path / "sqlflow.yaml").write_text(PROJECT.replace("default_profile: dev", "default_profile: staging"))
-    paths = []
-    for number, sql in enumerate(["from raw.a", "selec 1", "select $nobody", "from raw.b"]):
-        path = tmp_path / f"{number}.yaml"
-        path.write_text(
-            f"version: 1\nname: p{number}\nsteps: [{{id: s, type: transform, target: m.t{number}, sql: '{sql}'}}]\n"
-        )
-        paths.append(path)
-    (tmp_path / "broken.yaml").write_text("version: [1\n")
-    paths += [tmp_path / "broken.yaml", tmp_path / "absent.yaml"]
-    together = list(validate_all(paths, installed()))
-    alone = [problem for path in paths for problem in Pipeline(path).validate()]
-    assert together == alone
-    assert {p.code for p in together} >= {"SF101", "SF103", "SF301", "SF304", "SF401"}

@@ -1,0 +1,142 @@
+"""Holding documents: those that need nobody's tables as they come, the others in the order of their needs."""
+
+from __future__ import annotations
+
+import graphlib
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sqlflow.compile import Bench, Compiled, Table
+from sqlflow.pipeline import Draft, Pipeline
+from sqlflow.plan import Plan, parse_ahead, table_key
+from sqlflow.project import Workspace, display, open_workspace
+from sqlflow.registry import Catalog
+from sqlflow.spec import Document, read_pipeline
+
+from .recorded import Recorded
+
+TOGETHER = 200
+"""Documents that are parsed together and held in memory at a time."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """A document that has been held. `plan` None: nothing of it could be planned."""
+
+    path: Path
+    plan: Plan | None
+    compiled: Compiled
+
+
+def hold_all(
+    paths: Sequence[Path],
+    catalog: Catalog,
+    *,
+    profile: str | None = None,
+    vars: Mapping[str, Any] | None = None,  # noqa: A002 - the word of the document
+    state: bool = False,
+    with_functions: bool = False,
+) -> list[Held]:
+    """Plan and compile documents; returns them in the order of `paths`.
+
+    `state` lets the warehouses be looked into, read-only; `with_functions` lets the projects' functions be imported.
+    """
+    found: dict[Path, Held] = {}
+    waiting: dict[Path, Draft] = {}
+    around = _Around()
+    with closing(Bench()) as bench, closing(Recorded()) as recorded:
+
+        def hold(path: Path, draft: Draft) -> None:
+            compiled = draft.compile(
+                bench,
+                look=recorded.session if state else (lambda _: None),
+                around=around.of(draft.plan),
+                with_functions=with_functions,
+            )
+            found[path] = Held(path, draft.plan, compiled)
+            around.add(draft.plan, compiled)
+
+        for path, draft in _drafts(paths, catalog, profile, vars):
+            if draft.plan is not None and _needs(draft.plan):
+                waiting[path] = draft
+            else:
+                hold(path, draft)
+        for path in _ordered({path: draft.plan for path, draft in waiting.items() if draft.plan is not None}):
+            hold(path, waiting[path])
+    return [found[path] for path in dict.fromkeys(paths)]
+
+
+def _drafts(
+    paths: Sequence[Path], catalog: Catalog, profile: str | None, given: Mapping[str, Any] | None
+) -> Iterator[tuple[Path, Draft]]:
+    """Plan documents, a number at a time; their SQL is parsed together, and a folder's project is read once."""
+    projects: dict[Path, Workspace] = {}
+    paths = list(dict.fromkeys(paths))
+    for start in range(0, len(paths), TOGETHER):
+        read = [(path, read_pipeline(path, display(path))) for path in paths[start : start + TOGETHER]]
+        parse_ahead(document for _, document in read if isinstance(document, Document))
+        for path, document in read:
+            if path.parent not in projects:
+                projects[path.parent] = open_workspace(path)
+            pipeline = Pipeline(path, catalog, projects[path.parent].afresh(), document)
+            yield path, pipeline.draft(profile=profile, vars=given)
+
+
+def _needs(plan: Plan) -> frozenset[str]:
+    """Return the tables that a plan reads and does not write."""
+    reads = {table_key(name) for step in plan.steps for name in step.reads}
+    return frozenset(reads - _makes(plan))
+
+
+def _makes(plan: Plan) -> frozenset[str]:
+    return frozenset(table_key(name) for step in plan.steps for name in step.plan.writes)
+
+
+def _warehouse(plan: Plan) -> Path | None:
+    """Return the file in which a plan keeps its tables; None: nobody else can see them."""
+    engine = plan.engine
+    return engine.storage.locate(engine.storage_config, plan.folder, default_name=engine.default_name).path
+
+
+@dataclass
+class _Around:
+    """The tables that documents make, by their warehouse."""
+
+    tables: dict[Path, dict[str, Table]] = field(default_factory=lambda: defaultdict(dict))
+
+    def of(self, plan: Plan | None) -> Mapping[str, Table]:
+        """Return the tables that a plan can see."""
+        place = _warehouse(plan) if plan is not None else None
+        return self.tables[place] if place is not None else {}
+
+    def add(self, plan: Plan | None, compiled: Compiled) -> None:
+        """Note what a plan makes. A table that several documents write is nobody's to speak for."""
+        place = _warehouse(plan) if plan is not None else None
+        if plan is None or place is None:
+            return
+        for key in _makes(plan) & set(compiled.tables):
+            known = self.tables[place].get(key)
+            if known is None:
+                self.tables[place][key] = compiled.tables[key]
+            elif known.schema != compiled.tables[key].schema:
+                self.tables[place][key] = Table(known.name, None)
+
+
+def _ordered(plans: Mapping[Path, Plan]) -> list[Path]:
+    """Put those that make a table before those that read it; where they need each other, as they came."""
+    makers: dict[tuple[Path | None, str], list[Path]] = defaultdict(list)
+    for path, plan in plans.items():
+        for key in _makes(plan):
+            makers[_warehouse(plan), key].append(path)
+    graph = {
+        path: {maker for key in sorted(_needs(plan)) for maker in makers[_warehouse(plan), key] if maker != path}
+        for path, plan in plans.items()
+    }
+    try:
+        return list(graphlib.TopologicalSorter(graph).static_order())
+    except graphlib.CycleError:
+        return list(plans)
