@@ -60,9 +60,8 @@ class FaultProxy:
                 return
             with self._lock:
                 self.seen += 1
-                fault = self.fault if self.spoiled < self.times else Fault()
-            if fault.kind == "drop":
-                self.spoiled += 1
+            fault = self.fault
+            if fault.kind == "drop" and self._strikes():
                 _hang_up(client)
                 continue
             try:
@@ -75,17 +74,23 @@ class FaultProxy:
             threading.Thread(target=self._pass, args=(client, server, up), daemon=True).start()
             threading.Thread(target=self._pass, args=(server, client, down), daemon=True).start()
 
+    def _strikes(self) -> bool:
+        """Count a fault that is about to happen; False: there were enough of them, whatever goes on beside this."""
+        with self._lock:
+            struck = self.spoiled < self.times
+            self.spoiled += struck
+        return struck
+
     def _pass(self, source: socket.socket, sink: socket.socket, fault: Fault) -> None:
         passed = 0
         with contextlib.suppress(OSError):
             while data := source.recv(PIECE if fault.kind != "slow" else 2000):
                 left = fault.after - passed
-                if fault.kind in ("stall", "reset", "truncate") and len(data) >= left:
+                if fault.kind in ("stall", "reset", "truncate") and len(data) >= left and self._strikes():
                     sink.sendall(data[:left])
                     self._spoil(source, sink, fault)
                     return
-                if fault.kind == "slow":
-                    self.spoiled += 1
+                if fault.kind == "slow" and self._strikes():
                     time.sleep(0.005)
                 sink.sendall(data)
                 passed += len(data)
@@ -93,7 +98,6 @@ class FaultProxy:
             _hang_up(one)
 
     def _spoil(self, source: socket.socket, sink: socket.socket, fault: Fault) -> None:
-        self.spoiled += 1
         if fault.kind == "stall":
             while source.recv(PIECE):  # swallowed, until one of the sides has had enough
                 pass

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
+import typer
+
+from .against import show
 from .options import (
     ExcludeOption,
     Format,
     FormatOption,
     ProfileOption,
     SelectOption,
-    Spec,
     VarOption,
     selectors,
     variables,
@@ -24,7 +27,19 @@ EXAMPLE = "Example: sqlflow plan specs/orders.yaml --select tag:finance --output
 
 
 def run(
-    spec: Spec,
+    spec: Annotated[
+        Path | None, typer.Argument(metavar="SPEC", help="The pipeline document.", show_default=False)
+    ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            "--against",
+            metavar="GIT_REF",
+            help="Show what is other than at a branch, tag or commit, and what follows from it; "
+            "without SPEC for all documents of the project.",
+            show_default=False,
+        ),
+    ] = None,
     profile: ProfileOption = None,
     var: VarOption = None,
     select: SelectOption = None,
@@ -37,6 +52,12 @@ def run(
     from .reporting import reported
 
     def work() -> int:
+        if against is not None:
+            if select or exclude:
+                raise typer.BadParameter("--against compares whole documents; leave --select and --exclude out")
+            return show(spec, against, output, profile=profile, given=variables(var))
+        if spec is None:
+            raise typer.BadParameter("name a document (sqlflow plan SPEC), or compare with --against")
         plan = Pipeline.from_file(spec).plan(
             profile=profile,
             vars=variables(var),
@@ -46,7 +67,7 @@ def run(
         )
         return shown(plan, output)
 
-    return reported("plan", spec, output, work)
+    return reported("plan", spec or Path(), output, work)
 
 
 def shown(plan: Plan, output: Format) -> int:

@@ -5,10 +5,11 @@ Must not know verbs, terminals, files or how anything was found.
 
 from collections.abc import Callable, Mapping
 
+from .against import against_line, option_words, sections
 from .github import github
 from .junit import junit
 from .markdown import markdown
-from .model import Case, Checked, Frame, Planned, Ran, Report, Tested, problems_of
+from .model import Case, Checked, Compared, Frame, Planned, Ran, Report, Tested, problems_of
 from .sarif import sarif
 
 FORMATS: Mapping[str, Callable[[Report, Frame], str]] = {
@@ -19,4 +20,18 @@ FORMATS: Mapping[str, Callable[[Report, Frame], str]] = {
 }
 """The formats, by their names."""
 
-__all__ = ["FORMATS", "Case", "Checked", "Frame", "Planned", "Ran", "Report", "Tested", "problems_of"]
+__all__ = [
+    "FORMATS",
+    "Case",
+    "Checked",
+    "Compared",
+    "Frame",
+    "Planned",
+    "Ran",
+    "Report",
+    "Tested",
+    "against_line",
+    "option_words",
+    "problems_of",
+    "sections",
+]

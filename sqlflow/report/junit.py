@@ -14,7 +14,8 @@ from xml.etree import ElementTree as ET
 
 from sqlflow.problem import Mark, Problem
 
-from .model import Checked, Frame, Planned, Ran, Report, Tested
+from .against import option_words
+from .model import Checked, Compared, Frame, Planned, Ran, Report, Tested
 from .wording import plural
 
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -41,6 +42,8 @@ def junit(report: Report, frame: Frame) -> str:
         name, cases, started = f"sqlflow {report.verb}", list(_documents(report)), None
     elif isinstance(report, Planned):
         name, cases, started = f"sqlflow plan: {report.data['pipeline']}", list(_planned(report)), None
+    elif isinstance(report, Compared):
+        name, cases, started = "sqlflow plan --against", list(_changes(report)), None
     elif isinstance(report, Tested):
         name, cases, started = "sqlflow test", list(_tests(report)), None
     else:
@@ -88,6 +91,17 @@ def _tests(report: Tested) -> Iterable[_Case]:
             case.outcome, case.kind, case.text = "failure", "SF761", test.text
             case.message = test.text.split("\n", 1)[0]
         yield case
+
+
+def _changes(report: Compared) -> Iterable[_Case]:
+    """Yield a case for each step that is other than it was, with what is lost by it."""
+    for c in report.data["steps"]:
+        mark = Mark(c["file"], c["line"], 1)
+        lost = [
+            e["message"] for e in report.data["effects"] if (e["pipeline"], e["step"]) == (c["pipeline"], c["step"])
+        ]
+        said = [f"{c['change']}", *(option_words(option) for option in c["options"]), *lost]
+        yield _Case(c["pipeline"], c["step"], mark=mark, said="\n".join(said))
 
 
 def _planned(report: Planned) -> Iterable[_Case]:

@@ -8,7 +8,8 @@ from typing import Any
 
 from sqlflow.problem import Mark, Problem
 
-from .model import Checked, Frame, Planned, Ran, Report, problems_of, title
+from .against import option_words, sections
+from .model import Checked, Compared, Frame, Planned, Ran, Report, problems_of, title
 from .wording import duration, plural, rows, verdict
 
 MOST = 50
@@ -26,6 +27,8 @@ def markdown(report: Report, frame: Frame) -> str:
     parts = [f"### {sign} sqlflow {_text(verdict(report))}"]
     if isinstance(report, Planned):
         parts += _plan(report.data)
+    if isinstance(report, Compared):
+        return "\n\n".join([*parts, *_compared(report.data, frame)])
     if isinstance(report, Ran):
         parts.append(_run(report.record))
     if problems:
@@ -58,6 +61,24 @@ def _plan(data: Mapping[str, Any]) -> Iterable[str]:
         yield "**What is there now and will be changed**\n\n" + "\n".join(effects)
     if data["note"]:
         yield _text(data["note"])
+
+
+def _compared(data: Mapping[str, Any], frame: Frame) -> Iterable[str]:
+    if data["steps"]:
+        signs = {"added": "🆕", "changed": "✏️", "removed": "🗑️"}
+        lines = [("", "step", "where", "what")]
+        for c in data["steps"]:
+            what = "; ".join(_text(option_words(option)) for option in c["options"]) or c["change"]
+            mark = Mark(c["file"], c["line"], 1)
+            lines.append((signs[c["change"]], _code(c["step"]), _where(mark, frame), what))
+        yield _table(lines)
+    for heading, told in sections(data):
+        title = heading[0].upper() + heading[1:]
+        listed = "\n".join(f"- {_text(line)}" for line in told)
+        if heading.startswith("`"):
+            yield f"<details><summary>{_text(title.replace('`', ''))}</summary>\n\n{listed}\n\n</details>"
+        else:
+            yield f"**{_text(title)}**\n\n{listed}"
 
 
 def _run(record: Mapping[str, Any]) -> str:

@@ -37,6 +37,14 @@ class Planned:
 
 
 @dataclass(frozen=True)
+class Compared:
+    """What a change does: the data of `plan --against --output json`, and what is lost by it as warnings."""
+
+    data: Mapping[str, Any]
+    notes: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True)
 class Ran:
     """What became of a run: the data of `run.json`, and where its steps and their checks stand."""
 
@@ -64,7 +72,7 @@ class Tested:
     cases: tuple[Case, ...]
 
 
-Report = Checked | Planned | Ran | Tested
+Report = Checked | Planned | Compared | Ran | Tested
 
 
 @dataclass(frozen=True)
@@ -110,7 +118,7 @@ def problems_of(report: Report) -> tuple[Problem, ...]:
     """Return everything of a report that has a code, as problems with their places."""
     if isinstance(report, Checked):
         return report.problems
-    if isinstance(report, Planned):
+    if isinstance(report, (Planned, Compared)):
         return report.notes
     if isinstance(report, Tested):
         failed = [case for case in report.cases if case.text]

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from .model import Checked, Planned, Report, Tested
+from .against import against_line
+from .model import Checked, Compared, Planned, Report, Tested
 
 
 def verdict(report: Report) -> str:
@@ -19,6 +20,8 @@ def verdict(report: Report) -> str:
         if not counts["error"]:
             told.insert(0, "valid" if report.verb == "validate" else "no problems")
         return f"{report.verb}: {plural(len(report.files), 'document')}: {', '.join(told)}"
+    if isinstance(report, Compared):
+        return f"plan {against_line(report.data)}"
     if isinstance(report, Planned):
         profile = f", profile {report.data['profile']}" if report.data["profile"] else ""
         return f"{report.data['pipeline']}: {plural(len(report.data['steps']), 'step')}{profile}"

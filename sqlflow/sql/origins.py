@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlflow.sdk import fold, fold_name, join_name
@@ -20,11 +20,14 @@ Field = tuple[str, str]
 class Origins:
     """For each column of a query, in order, those it is made of; `rows` are those that decide which rows there are.
 
-    A column without a name of its own is called `_col_` and its position.
+    A column without a name of its own is called `_col_` and its position. `meanings` says in the words of SQL how each
+    column comes about, and `shape` how the rows do: equal texts mean the same, others may.
     """
 
     columns: tuple[tuple[str, frozenset[Field]], ...]
     rows: frozenset[Field] = frozenset()
+    meanings: Mapping[str, str] = field(default_factory=dict)
+    shape: str = ""
 
 
 def read_origins(sql: str, tables: Mapping[str, Sequence[str]]) -> Origins | None:
@@ -49,7 +52,8 @@ def read_origins(sql: str, tables: Mapping[str, Sequence[str]]) -> Origins | Non
         found = lineage(None, tree, schema={}, dialect="duckdb", scope=scope, trim_selects=False, copy=False)
         traced = {name: frozenset(_leaves(node, names)) for name, node in found.items()}
         columns = tuple((select.alias_or_name, traced[select.alias_or_name]) for select in tree.selects)
-        return Origins(columns, frozenset(_deciding(scope, names)))
+        meanings = {name: "\n".join(_texts(node)) for name, node in found.items()}
+        return Origins(columns, frozenset(_deciding(scope, names)), meanings, "\n".join(_shape(scope)))
     except (sqlglot.errors.SqlglotError, ValueError, KeyError, AttributeError, TypeError, RecursionError):
         return None
 
@@ -70,7 +74,7 @@ def _renamed(tree: Any, tables: Mapping[str, Sequence[str]]) -> tuple[dict[str, 
             continue
         if not table.alias:
             table.set("alias", exp.TableAlias(this=exp.to_identifier(table.name, quoted=True)))
-        table.set("this", exp.to_identifier(short.setdefault(key, f"_table_{len(short)}")))
+        table.set("this", exp.to_identifier(short.setdefault(key, f"t{key.encode().hex()}")))
         table.set("db", None)
         table.set("catalog", None)
     names = {name: key for key, name in short.items()}
@@ -106,3 +110,25 @@ def _deciding(scope: Any, names: Mapping[str, str]) -> Iterator[Field]:
             elif isinstance(source, Scope):
                 node = to_node(column.name, source, "duckdb", trim_selects=False, schema=MappingSchema())
                 yield from _leaves(node, names)
+
+
+def _texts(node: Any) -> Iterator[str]:
+    """Yield how a column comes about, from the outermost query inwards."""
+    for found in node.walk():
+        yield str(found.expression.sql(dialect="duckdb"))
+
+
+def _shape(scope: Any) -> Iterator[str]:
+    """Yield the queries inside a query without what they select, where that does not decide which rows there are."""
+    from sqlglot import exp
+
+    for inner in scope.traverse():
+        query = inner.expression.copy()
+        group = query.args.get("group")
+        deciding = query.args.get("distinct") or (group is not None and group.args.get("all"))
+        if isinstance(query, exp.Select) and not deciding:
+            query.set("expressions", [])
+        query.set("with_", None)
+        for nested in list(query.find_all(exp.Subquery)):
+            nested.replace(exp.to_identifier(nested.alias or "_"))
+        yield str(query.sql(dialect="duckdb"))

@@ -30,6 +30,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "warehouse": ("pipeline",),
     "validation": ("pipeline",),
     "lineage": ("compile",),
+    "changes": ("validation", "lineage"),
     "schema": ("plan",),
     "memory": ("warehouse",),
     "quarantine": ("warehouse",),
@@ -42,8 +43,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "layout": ("spec", "registry", "sql"),
     "cli": (
         "memory",
-        "validation",
-        "lineage",
+        "changes",
         "quarantine",
         "spectest",
         "schema",

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "docs" / "increments.md", ROOT / "docs" / "testing.md"]
+PAGES = [ROOT / "docs" / "increments.md", ROOT / "docs" / "testing.md", ROOT / "docs" / "changes.md"]
 ELSEWHERE = {ROOT / "docs" / "ci.md", ROOT / "docs" / "plugins.md"}
 """Pages that a test of their own runs."""
 BLOCK = re.compile(
@@ -20,7 +20,8 @@ BLOCK = re.compile(
 
 
 def masked(text: str) -> str:
-    """Return an output without run ids, times and durations."""
+    """Return an output without run ids, commits, times and durations."""
+    text = re.sub(r"\b[0-9a-f]{10}\b", "COMMIT", text)
     text = re.sub(r"\d{8}T\d{9}Z-\w{6}", "RUN", text)
     text = re.sub(r"20(?!24)\d\d-\d\d-\d\d \d\d:\d\d(:\d\d)?", "TIME", text)
     return re.sub(r" +$", "", re.sub(r"\d+(\.\d+)? m?s\b", "N ms", text), flags=re.MULTILINE).strip()
@@ -42,6 +43,7 @@ def test_what_a_page_shows_is_what_happens(page: Path, tmp_path: Path, request: 
     pieces, end = [], 0
     for block in BLOCK.finditer(text):
         if block["file"]:
+            (tmp_path / block["file"]).parent.mkdir(exist_ok=True)
             (tmp_path / block["file"]).write_text(block["text"], encoding="utf-8")
         elif block["kind"] == "console":
             ran = ""
