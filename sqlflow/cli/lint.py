@@ -53,7 +53,8 @@ def run(
         subjects = list(_subjects(group, catalog, profile, variables(var), problems))
         if not specs and (own := _project_file(group[0])) is not None:
             subjects.append(own)
-        found += lint(subjects, catalog, _levels(folder))
+        broken = _own(group, catalog, profile, variables(var), everything=not specs)
+        found += lint(subjects, catalog, _levels(folder), broken)
     problems = list(dict.fromkeys([*problems, *found]))
     if output is Format.text:
         _show(files, problems)
@@ -99,6 +100,26 @@ def _subjects(
         if isinstance(document, Document):
             found.append(Subject(document, plan))
     return found
+
+
+def _own(
+    files: list[Path], catalog: Catalog, profile: str | None, var: dict[str, str], *, everything: bool
+) -> list[Problem]:
+    """Return what the rules of the project find in its documents, as far as these are asked about."""
+    workspace = _workspace(files[0])
+    document = workspace.document
+    if document is None or not document.model or not document.model.rules:
+        return []
+    from sqlflow.project import display
+    from sqlflow.rules import judge, metadata
+    from sqlflow.validation import hold_all
+
+    asked = {display(file) for file in files}
+    paths = {file.resolve(): file for file in [*workspace.specs(), *files]}
+    held = hold_all(list(paths.values()), catalog, profile=profile, vars=var)
+    found = judge(document, held, metadata(held))
+    return [p for p in found if p.mark is None or p.mark.file in asked or (everything and p.code == "SF814")
+            or (everything and p.mark.file == document.source.file)]  # fmt: skip
 
 
 def _workspace(folder: Path) -> Workspace:

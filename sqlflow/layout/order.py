@@ -23,7 +23,7 @@ from sqlflow.spec import (
     find,
 )
 
-STEP_FIRST = ("id", "type", "description", "tags", "for_each", "when", "depends_on", "retry", "timeout")
+STEP_FIRST = ("id", "type", "description", "tags", "meta", "for_each", "when", "depends_on", "retry", "timeout")
 _PROJECT = frozenset(Project.model_fields) - frozenset(Pipeline.model_fields)
 _VARIABLE = ("type", "default", "values", "description")
 _QUERIES = frozenset({Role.QUERY, Role.STATEMENTS, Role.SQL_FILE})

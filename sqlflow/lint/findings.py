@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from sqlflow.errors import PluginBroken
 from sqlflow.plan import guarded
-from sqlflow.problem import Problem, Severity, did_you_mean
+from sqlflow.problem import Mark, Problem, Severity, did_you_mean
 from sqlflow.registry import Catalog
 from sqlflow.sdk import MASK, LintLevel, LintRule
 
@@ -17,14 +17,25 @@ from .view import Subject
 _HOW = "write # sqlflow: ignore[SF801] and the reason"
 
 
-def lint(subjects: Sequence[Subject], catalog: Catalog, levels: Mapping[str, LintLevel]) -> list[Problem]:
-    """Return what the rules find in documents that are looked at together, in the order of files and lines."""
+OWN = "SF813"
+"""Code of what the rules of a project find."""
+
+
+def lint(
+    subjects: Sequence[Subject], catalog: Catalog, levels: Mapping[str, LintLevel], own: Sequence[Problem] = ()
+) -> list[Problem]:
+    """Return what the rules find in documents that are looked at together, in the order of files and lines.
+
+    `own` is what the project's own rules have found in them; comments silence it alike.
+    """
     rules = [rule() for rule in catalog.lint_rules() if levels.get(rule.name, rule.level) != "off"]
-    known = set(catalog.names("lint rule"))
+    known = {*catalog.names("lint rule"), OWN}
     found: list[Problem] = []
     for subject in subjects:
         others = frozenset[str]().union(*(other.reads() for other in subjects if other is not subject))
-        found += _of(subject, rules, levels, known, catalog, others)
+        found += _of(subject, rules, levels, known, catalog, others, own)
+    texts = {source.file for subject in subjects for source in subject.sources}
+    found += [problem for problem in own if problem.mark is None or problem.mark.file not in texts]
     return sorted(dict.fromkeys(found), key=lambda p: (p.mark is None, p.mark or 0, p.code, p.message))
 
 
@@ -35,10 +46,11 @@ def _of(
     known: set[str],
     catalog: Catalog,
     others: frozenset[str],
+    own: Sequence[Problem],
 ) -> Iterator[Problem]:
     seen = subject.view(catalog, others)
     comments = [comment for source in subject.sources for comment in suppressions(source)]
-    looked: set[str] = set()
+    looked: set[str] = {OWN} if own else set()
     hidden: dict[tuple[str, int], list[str]] = {}
     found: list[Problem] = []
     for rule in rules:
@@ -52,19 +64,29 @@ def _of(
             places = subject.places(finding)
             if finding.secret:
                 hidden.setdefault((places[0].file, places[0].line), []).append(finding.secret)
-            silent = [c for c in comments if rule.name in c.codes and c.reason and any(
-                (c.mark.file, c.line) == (place.file, place.line) for place in places)]  # fmt: skip
-            for comment in silent:
-                comment.used.add(rule.name)
-            if not silent:
+            if not _silenced(rule.name, places, comments):
                 level = levels.get(rule.name, rule.level)
                 severity: Severity = "error" if level == "error" else "warning"
                 found.append(Problem(rule.name, finding.message, places[0], finding.hint, severity))
+    texts = {source.file for source in subject.sources}
+    found += [p for p in own if p.mark and p.mark.file in texts and not _silenced(p.code, [p.mark], comments)]
     for comment in comments:
         found += _of_comment(comment, looked, known)
     for problem in found:
         secrets = hidden.get((problem.mark.file, problem.mark.line), ()) if problem.mark else ()
         yield _masked(problem, secrets) if secrets else problem
+
+
+def _silenced(code: str, places: Sequence[Mark], comments: Sequence[Suppression]) -> bool:
+    """Tell whether a comment silences a finding at one of its places, and note that it was needed."""
+    silent = [
+        c
+        for c in comments
+        if code in c.codes and c.reason and any((c.mark.file, c.line) == (p.file, p.line) for p in places)
+    ]
+    for comment in silent:
+        comment.used.add(code)
+    return bool(silent)
 
 
 def _masked(problem: Problem, secrets: Sequence[str]) -> Problem:

@@ -37,6 +37,7 @@ class StepBinder:
     folder: Path
     defaults: Defaults | None
     pipeline_tags: tuple[str, ...]
+    pipeline_meta: dict[str, str]
     missing: list[tuple[str | None, Problem]] = field(default_factory=list)
     """What is not there, by place; another step may make it."""
 
@@ -109,6 +110,7 @@ class StepBinder:
             plan=plan,
             mark=self.diagnosis.source.at(node),
             tags=(*self.pipeline_tags, *envelope.tags),
+            meta={**self.pipeline_meta, **envelope.meta},
             description=envelope.description,
             depends_on=tuple(
                 (name, self.diagnosis.source.at(find(node, ("depends_on", position))[0]))

@@ -52,6 +52,7 @@ class PlannedStep:
     plan: StepPlan
     mark: Mark
     tags: tuple[str, ...] = ()
+    meta: Mapping[str, str] = field(default_factory=dict)
     description: str | None = None
     depends_on: tuple[tuple[str, Mark], ...] = ()
     condition: Condition | None = None

@@ -257,8 +257,9 @@ class _Planner:
         defaults = None
         if defaults_node is not None:
             defaults = validate(Defaults, defaults_node, self.diagnosis, what="defaults", lookup=scope)
-        tags = tuple(self.document.model.tags) if self.document.model else ()
-        binder = StepBinder(self.catalog, connections, self.diagnosis, self.workspace.folder, defaults, tags)
+        model = self.document.model
+        tags, meta = (tuple(model.tags), model.meta) if model else ((), {})
+        binder = StepBinder(self.catalog, connections, self.diagnosis, self.workspace.folder, defaults, tags, meta)
         steps: list[PlannedStep] = []
         used: set[str] = set()
         seen: dict[str, Node] = {}

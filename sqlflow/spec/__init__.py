@@ -18,6 +18,7 @@ from .model import (
     Pipeline,
     Profile,
     Project,
+    Rule,
 )
 from .node import Mapping, Node, Path_, Scalar, Sequence, Source, find, to_data
 from .reader import parse_pipeline, read_pipeline, read_project
@@ -58,6 +59,7 @@ __all__ = [
     "Retry",
     "Rewrite",
     "Rows",
+    "Rule",
     "Scalar",
     "Sequence",
     "Source",

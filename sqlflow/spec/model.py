@@ -83,6 +83,9 @@ class Envelope(ConfigModel):
     tags: list[str] = Field(default_factory=list)
     """Words to select steps by."""
 
+    meta: dict[str, str] = Field(default_factory=dict)
+    """What a team notes of the step, such as `owner`; the rules of the project read it."""
+
     checks: list[Any] = Field(default_factory=list)
     """What must hold of the rows."""
 
@@ -127,6 +130,9 @@ class Pipeline(ConfigModel):
     tags: list[str] = Field(default_factory=list)
     """Words to select the pipeline's steps by."""
 
+    meta: dict[str, str] = Field(default_factory=dict)
+    """What a team notes of all steps, such as `owner`; a step may say otherwise."""
+
     vars: Variables = Field(default_factory=dict)
     """Variables, by name."""
 
@@ -168,6 +174,19 @@ class Profile(ConfigModel):
     """Failure policy of pipelines that name none."""
 
 
+class Rule(ConfigModel):
+    """A rule of the project: a query over what its documents say. Every row is a finding."""
+
+    sql: str
+    """A SELECT over `pipelines`, `steps`, `columns`, `lineage`, `checks` and `problems`."""
+
+    description: str | None = None
+    """Why there is such a rule; told with a finding that has no column `message`."""
+
+    level: LintLevel = "warn"
+    """How much a finding matters: `off`, `warn` or `error`."""
+
+
 class Project(ConfigModel):
     """The project document, `sqlflow.yaml`."""
 
@@ -200,6 +219,9 @@ class Project(ConfigModel):
 
     lint: dict[str, LintLevel] = Field(default_factory=dict)
     """Levels of lint rules by their codes: `off`, `warn` or `error`."""
+
+    rules: dict[Name, Rule] = Field(default_factory=dict)
+    """Rules of the project's own, which `sqlflow lint` holds its documents against."""
 
     default_profile: Name | None = None
     """Profile used when none is asked for."""

@@ -1,5 +1,6 @@
 """Parsing SQL: what it refers to, where, and how values enter it. Must not know the document or a warehouse."""
 
+from .answering import answer
 from .habits import Habits, read_habits
 from .origins import Field, Origins, read_origins
 from .printing import printed, same
@@ -24,6 +25,7 @@ __all__ = [
     "Reference",
     "References",
     "SqlSyntaxError",
+    "answer",
     "foresee",
     "holds",
     "printed",

@@ -63,7 +63,7 @@ def select_tree(sql: str) -> dict[str, Any] | None:
     position = tree.get("position")
     message = str(tree.get("error_message", "syntax error"))
     if position is None:
-        raise _syntax_error(sql, message)
+        raise syntax_error(sql, message)
     raise SqlSyntaxError(message, characters(sql, int(position)))
 
 
@@ -73,7 +73,7 @@ def _serialized(sql: str) -> str:
     try:
         return str(connection().execute("SELECT json_serialize_sql(?)", [sql]).fetchall()[0][0])
     except duckdb.Error as error:
-        raise _syntax_error(sql, str(error)) from None
+        raise syntax_error(sql, str(error)) from None
 
 
 def split(sql: str) -> list[tuple[str, int, str, frozenset[str]]]:
@@ -88,7 +88,7 @@ def split(sql: str) -> list[tuple[str, int, str, frozenset[str]]]:
     try:
         statements = duckdb.extract_statements(sql)
     except duckdb.Error as error:
-        raise _syntax_error(sql, str(error)) from None
+        raise syntax_error(sql, str(error)) from None
     found = []
     position = 0
     for statement in statements:
@@ -110,11 +110,13 @@ def characters(sql: str, position: int) -> int:
     return position if sql.isascii() else len(sql.encode()[:position].decode(errors="ignore"))
 
 
+_KIND = re.compile(r"^(Parser|Binder|Catalog|Conversion|Permission) Error: ")
 _LINE = re.compile(r"LINE (\d+): ([^\n]*)\n( *)\^")
 
 
-def _syntax_error(sql: str, message: str) -> SqlSyntaxError:
-    first = message.split("\n", 1)[0].removeprefix("Parser Error: ").strip()
+def syntax_error(sql: str, message: str) -> SqlSyntaxError:
+    """Turn what the database says of a text into an error that knows the character."""
+    first = _KIND.sub("", message.split("\n", 1)[0]).strip()
     found = _LINE.search(message)
     if not found:
         return SqlSyntaxError(first, 0)

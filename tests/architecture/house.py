@@ -31,6 +31,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "validation": ("pipeline",),
     "lineage": ("compile",),
     "changes": ("validation", "lineage"),
+    "rules": ("validation", "lineage"),
     "schema": ("plan",),
     "memory": ("warehouse",),
     "quarantine": ("warehouse",),
@@ -44,6 +45,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "cli": (
         "memory",
         "changes",
+        "rules",
         "quarantine",
         "spectest",
         "schema",
