@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -188,8 +189,21 @@ def validate(
     return built
 
 
+@lru_cache(maxsize=256)
+def _untouched(model: type[M]) -> M | None:
+    """Return the model with all its defaults, which documents that say nothing share; None: something is required."""
+    try:
+        return model.model_validate_json("{}", strict=True)
+    except ValidationError:
+        return None
+
+
 def _build(model: type[M], data: Any) -> tuple[M | None, list[Any]]:
     """Return the model, or what is wrong with the data."""
+    if not data and isinstance(data, dict) and model.model_config.get("frozen"):
+        built = _untouched(model)
+        if built is not None:
+            return built, []
     try:
         return model.model_validate_json(json.dumps(data), strict=True), []
     except ValidationError as error:

@@ -38,9 +38,9 @@ def read_habits(sql: str) -> Habits:
         tree = select_tree(sql)
     except SqlSyntaxError:
         return Habits()
-    if tree is None or len(tree["statements"]) != 1:
+    if tree is None or len(tree.statements) != 1:
         return Habits()
-    root = tree["statements"][0]["node"]
+    root = tree.statements[0]["node"]
     return Habits(
         tuple(_place(name, node, sql) for name, node in _stars(root, frozenset())),
         tuple(_place(name, node, sql) for name, node in _crossings(root)),

@@ -6,7 +6,6 @@ Reads trees; SELECT comes from DuckDB's parser, everything else from sqlglot.
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import re
 from collections.abc import Iterator
@@ -85,12 +84,12 @@ def read_query(sql: str) -> References:
             return _from_sqlglot(sql, statements[0][3], select=True)
         kind = statements[0][2].replace("_", " ") if statements else "nothing"
         raise SqlSyntaxError(f"expected a SELECT, found {kind}", statements[0][1] if statements else 0)
-    found = tree["statements"]
+    found = tree.statements
     if not found:
         raise SqlSyntaxError("expected a SELECT, found nothing", 0)
     if len(found) > 1:
         raise SqlSyntaxError("expected one SELECT, found several statements", split(sql)[1][1])
-    references = References(digest=_digest(found[0]))
+    references = References(digest=_digest(tree.text))
     _walk(found[0], frozenset(), references, sql)
     return references
 
@@ -100,7 +99,7 @@ _VOLATILE = re.compile(
     r"(now|today|random|setseed|uuid|uuidv[47]|gen_random_uuid|nextval|currval|get_current_\w+|current_\w+|"
     r"transaction_timestamp|age_now|read_\w+|parquet_\w+|glob|sniff_csv|getenv|pragma_\w+|duckdb_\w+)$"
 )
-_PLACE = re.compile(r'"query_location(_length)?": \d+,? ?')
+_PLACE = re.compile(r'"query_location(_length)?":\d+,?')
 #: Names that stand for the clock where no column is called so.
 CLOCK = frozenset({"current_timestamp", "current_date", "current_time", "localtime", "localtimestamp"})
 _UNFINISHED = re.compile(r"([-<>=+*/|&%(]|\b(and|or|not|in|like|between|is|case|when|then))\s*$", re.IGNORECASE)
@@ -115,7 +114,7 @@ def read_expression(sql: str) -> References:
     except SqlSyntaxError as error:
         told = "the expression ends too early" if _UNFINISHED.search(sql) else error.message
         raise SqlSyntaxError(told, min(max(error.offset - len(head), 0), end)) from None
-    found = tree["statements"] if tree else []
+    found = tree.statements if tree else []
     node = found[0]["node"] if len(found) == 1 else {}
     items = node.get("select_list", [])
     bare = not node.get("modifiers") and (node.get("from_table") or {}).get("type", "EMPTY") == "EMPTY"
@@ -125,7 +124,7 @@ def read_expression(sql: str) -> References:
         raise SqlSyntaxError("expected one expression", end)
     if items[0].get("class") == "STAR":
         raise SqlSyntaxError("expected an expression, found *", 0)
-    references = References(digest=_digest(found[0]))
+    references = References(digest=_digest(tree.text if tree else ""))
     _walk(found[0], frozenset(), references, f"{head}{sql}\n")
     references.parameters = [Reference(p.name, p.offset - len(head)) for p in references.parameters]
     references.hidden = [Reference(h.name, h.offset - len(head)) for h in references.hidden]
@@ -198,9 +197,9 @@ def _clock(names: list[str]) -> str | None:
     return names[0] if len(names) == 1 and names[0].lower() in CLOCK else None
 
 
-def _digest(tree: Any) -> str:
+def _digest(text: str) -> str:
     """Return a short text that is equal for equal trees, wherever their parts stand."""
-    return hashlib.sha256(_PLACE.sub("", json.dumps(tree)).encode()).hexdigest()[:16]
+    return hashlib.sha256(_PLACE.sub("", text).encode()).hexdigest()[:16]
 
 
 def _offset(node: dict[str, Any], sql: str) -> int:

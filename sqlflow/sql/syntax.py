@@ -9,7 +9,7 @@ import json
 import re
 import threading
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 _local = threading.local()
 
@@ -48,16 +48,24 @@ def foresee(texts: Iterable[str]) -> None:
         _local.foreseen = {}
 
 
-def select_tree(sql: str) -> dict[str, Any] | None:
+class Tree(NamedTuple):
+    """SELECT statements as DuckDB's parser tells them; `text` is the same as JSON, as it came."""
+
+    statements: list[dict[str, Any]]
+    text: str
+
+
+def select_tree(sql: str) -> Tree | None:
     """Return the tree of SELECT statements, or None for other statements that parse.
 
     Raises:
         SqlSyntaxError: the text does not parse.
 
     """
-    tree: dict[str, Any] = json.loads(getattr(_local, "foreseen", {}).get(sql) or _serialized(sql))
+    text: str = getattr(_local, "foreseen", {}).get(sql) or _serialized(sql)
+    tree: dict[str, Any] = json.loads(text)
     if not tree.get("error"):
-        return tree
+        return Tree(tree["statements"], text)
     if tree.get("error_type") == "not implemented" or "Only SELECT" in tree.get("error_message", ""):
         return None
     position = tree.get("position")

@@ -61,7 +61,7 @@ def hold_all(
             around.add(draft.plan, compiled)
 
         for path, draft in _drafts(paths, catalog, profile, vars):
-            if draft.plan is not None and _needs(draft.plan):
+            if draft.plan is not None and len(paths) > 1 and _needs(draft.plan):
                 waiting[path] = draft
             else:
                 hold(path, draft)
