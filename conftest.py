@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from tests.faultproxy import FaultProxy
 
 ROOT = Path(__file__).parent
+_CACHE = TemporaryDirectory(prefix="sqlflow-cache-", ignore_cleanup_errors=True)
 
 
 settings.register_profile("sqlflow", deadline=None)  # no test is about time: a busy machine must not fail one
@@ -37,6 +40,13 @@ def pytest_configure() -> None:
             missing.append(name)
     if missing:
         pytest.exit(f"not installed: {', '.join(missing)}. Run `make test` once; it installs them.", returncode=4)
+    os.environ.pop("SQLFLOW_CACHE", None)
+    os.environ["XDG_CACHE_HOME"] = _CACHE.name  # what tests leave to be remembered is nobody's
+
+
+def pytest_unconfigure() -> None:
+    """Remove what was remembered."""
+    _CACHE.cleanup()
 
 
 @pytest.fixture

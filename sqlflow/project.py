@@ -6,14 +6,12 @@ Without a project file the folder of the spec is the project. Must not know how 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sqlflow.problem import Problem, did_you_mean
+from sqlflow.root import PROJECT_FILE, documents, find_root
 from sqlflow.spec import Diagnosis, Document, Mapping, Profile, Project, find, read_project, validate
-
-PROJECT_FILE = "sqlflow.yaml"
 
 
 @dataclass(frozen=True)
@@ -92,22 +90,17 @@ class Workspace:
 
     def specs(self) -> list[Path]:
         """Return the files of all pipelines of the project, in order of their names."""
-        patterns = self.project.specs if self.project else ["*.yaml", "*.yml"]
-        found = {path for pattern in patterns for path in self.folder.glob(pattern) if path.is_file()}
-        return sorted(path for path in found if path.name != PROJECT_FILE)
+        return documents(self.folder, self.project.specs if self.project else ["*.yaml", "*.yml"])
 
 
 def open_workspace(start: Path) -> Workspace:
     """Find the project that a file or folder belongs to; the nearest `sqlflow.yaml` above it decides."""
     folder = start if start.is_dir() else start.parent
-    for candidate in _upwards(folder.resolve()):
-        file = candidate / PROJECT_FILE
-        if file.is_file():
-            read = read_project(file, display(file))
-            if isinstance(read, list):
-                return Workspace(candidate, problems=read)
-            return Workspace(candidate, read)
-    return Workspace(folder.resolve())
+    root = find_root(folder)
+    if root is None:
+        return Workspace(folder.resolve())
+    read = read_project(root / PROJECT_FILE, display(root / PROJECT_FILE))
+    return Workspace(root, problems=read) if isinstance(read, list) else Workspace(root, read)
 
 
 def display(path: Path) -> str:
@@ -117,8 +110,3 @@ def display(path: Path) -> str:
     except ValueError:  # another drive
         return str(path)
     return relative if not relative.startswith("../../..") else str(path)
-
-
-def _upwards(folder: Path) -> Iterator[Path]:
-    yield folder
-    yield from folder.parents

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import glob
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -34,19 +35,19 @@ def run(
     with_functions: Annotated[
         bool, typer.Option("--with-functions", help="Import the project's functions, whose source is only read else.")
     ] = False,
+    no_cache: Annotated[
+        bool, typer.Option("--no-cache", help="Look at every document anew, and remember nothing of it.")
+    ] = False,
     output: FormatOption = Format.text,
 ) -> int:
     """Tell every problem of every document, its SQL held against the columns that are known; nothing is run."""
-    from sqlflow.pipeline import installed
-    from sqlflow.validation import hold_all
-
     from .render import plural, show_problems
     from .reporting import tell
 
     files, problems = collect(specs or [])
-    given = variables(var)
-    held = hold_all(files, installed(), profile=profile, vars=given, state=state, with_functions=with_functions)
-    problems = list(dict.fromkeys([*problems, *(problem for one in held for problem in one.compiled.problems)]))
+    options = {"profile": profile, "vars": variables(var), "state": state, "with_functions": with_functions}
+    found = _found(list(dict.fromkeys(files)), options, cached=not no_cache and not with_functions)
+    problems = list(dict.fromkeys([*problems, *(problem for file in files for problem in found[file])]))
     errors = sum(p.severity == "error" for p in problems)
     unchecked = sum(p.severity == "unchecked" for p in problems)
     if output is not Format.text:
@@ -59,11 +60,29 @@ def run(
     return exit_status(problems)
 
 
+def _found(files: list[Path], options: dict[str, Any], *, cached: bool) -> Mapping[Path, Sequence[Problem]]:
+    """Return the problems of each document; only where one is not known from before, the whole house is opened."""
+    from sqlflow.cache import Files, Known, Store, folder, known_answers
+
+    place = folder() if cached else None
+    store = Store(place / "validate") if place is not None else None
+    looked = Files()
+    known = known_answers(files, store, options, looked) if store is not None else Known({}, {})
+    if len(known.answers) == len(files):
+        return {path: answer.problems for path, answer in known.answers.items()}
+    from sqlflow.pipeline import installed
+    from sqlflow.validation import problems_of
+
+    return problems_of(files, installed(), known, store, looked, **options)
+
+
 def collect(names: list[str]) -> tuple[list[Path], list[Problem]]:
     """Return the documents that files, folders and patterns stand for, and a problem for each that stands for none."""
-    from sqlflow.project import PROJECT_FILE, open_workspace
+    from sqlflow.root import PROJECT_FILE
 
     if not names:
+        from sqlflow.project import open_workspace
+
         workspace = open_workspace(Path.cwd())
         found = workspace.specs()
         problems: list[Problem] = list(workspace.problems)

@@ -4,7 +4,8 @@ What one document makes is known where another reads it, as long as both keep th
 Prints nothing, and must not know how problems are shown.
 """
 
+from .answers import problems_of
 from .documents import Held, hold_all
 from .recorded import Recorded
 
-__all__ = ["Held", "Recorded", "hold_all"]
+__all__ = ["Held", "Recorded", "hold_all", "problems_of"]

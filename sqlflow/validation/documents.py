@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from sqlflow.compile import Bench, Compiled, Table
@@ -19,6 +20,7 @@ from sqlflow.spec import Document, read_pipeline
 
 from .recorded import Recorded
 
+NOTHING: Mapping[Path, Mapping[str, Table]] = MappingProxyType({})
 TOGETHER = 200
 """Documents that are parsed together and held in memory at a time."""
 
@@ -40,14 +42,18 @@ def hold_all(
     vars: Mapping[str, Any] | None = None,  # noqa: A002 - the word of the document
     state: bool = False,
     with_functions: bool = False,
+    made: Mapping[Path, Mapping[str, Table]] = NOTHING,
 ) -> list[Held]:
     """Plan and compile documents; returns them in the order of `paths`.
 
-    `state` lets the warehouses be looked into, read-only; `with_functions` lets the projects' functions be imported.
+    `made` are tables of documents that are not held here, by warehouse and folded name. `state` lets the warehouses be
+    looked into, read-only; `with_functions` lets the projects' functions be imported.
     """
     found: dict[Path, Held] = {}
     waiting: dict[Path, Draft] = {}
     around = _Around()
+    for warehouse, tables in made.items():
+        around.tables[warehouse].update(tables)
     with closing(Bench()) as bench, closing(Recorded()) as recorded:
 
         def hold(path: Path, draft: Draft) -> None:
@@ -61,7 +67,7 @@ def hold_all(
             around.add(draft.plan, compiled)
 
         for path, draft in _drafts(paths, catalog, profile, vars):
-            if draft.plan is not None and len(paths) > 1 and _needs(draft.plan):
+            if draft.plan is not None and needs(draft.plan):
                 waiting[path] = draft
             else:
                 hold(path, draft)
@@ -86,17 +92,18 @@ def _drafts(
             yield path, pipeline.draft(profile=profile, vars=given)
 
 
-def _needs(plan: Plan) -> frozenset[str]:
+def needs(plan: Plan) -> frozenset[str]:
     """Return the tables that a plan reads and does not write."""
     reads = {table_key(name) for step in plan.steps for name in step.reads}
-    return frozenset(reads - _makes(plan))
+    return frozenset(reads - makes(plan))
 
 
-def _makes(plan: Plan) -> frozenset[str]:
+def makes(plan: Plan) -> frozenset[str]:
+    """Return the tables that a plan writes."""
     return frozenset(table_key(name) for step in plan.steps for name in step.plan.writes)
 
 
-def _warehouse(plan: Plan) -> Path | None:
+def warehouse_of(plan: Plan) -> Path | None:
     """Return the file in which a plan keeps its tables; None: nobody else can see them."""
     engine = plan.engine
     return engine.storage.locate(engine.storage_config, plan.folder, default_name=engine.default_name).path
@@ -110,15 +117,15 @@ class _Around:
 
     def of(self, plan: Plan | None) -> Mapping[str, Table]:
         """Return the tables that a plan can see."""
-        place = _warehouse(plan) if plan is not None else None
+        place = warehouse_of(plan) if plan is not None else None
         return self.tables[place] if place is not None else {}
 
     def add(self, plan: Plan | None, compiled: Compiled) -> None:
         """Note what a plan makes. A table that several documents write is nobody's to speak for."""
-        place = _warehouse(plan) if plan is not None else None
+        place = warehouse_of(plan) if plan is not None else None
         if plan is None or place is None:
             return
-        for key in _makes(plan) & set(compiled.tables):
+        for key in makes(plan) & set(compiled.tables):
             known = self.tables[place].get(key)
             if known is None:
                 self.tables[place][key] = compiled.tables[key]
@@ -130,10 +137,10 @@ def _ordered(plans: Mapping[Path, Plan]) -> list[Path]:
     """Put those that make a table before those that read it; where they need each other, as they came."""
     makers: dict[tuple[Path | None, str], list[Path]] = defaultdict(list)
     for path, plan in plans.items():
-        for key in _makes(plan):
-            makers[_warehouse(plan), key].append(path)
+        for key in makes(plan):
+            makers[warehouse_of(plan), key].append(path)
     graph = {
-        path: {maker for key in sorted(_needs(plan)) for maker in makers[_warehouse(plan), key] if maker != path}
+        path: {maker for key in sorted(needs(plan)) for maker in makers[warehouse_of(plan), key] if maker != path}
         for path, plan in plans.items()
     }
     try:

@@ -1,0 +1,52 @@
+"""The identity of files: what they hold where that is quickly read, their size and time where it is not."""
+
+from __future__ import annotations
+
+import hashlib
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path
+
+READ = 256 * 1024
+"""Bytes up to which a file is known by what it holds."""
+ABSENT = "absent"
+
+
+@dataclass
+class Files:
+    """Looks at each file once in a process."""
+
+    _known: dict[str, str] = field(default_factory=dict)
+
+    def identity(self, path: str) -> str:
+        """Return a text that is another one when the file is."""
+        if path not in self._known:
+            self._known[path] = _identity(Path(path))
+        return self._known[path]
+
+    def listing(self, folder: str, pattern: str) -> str:
+        """Return a text that is another one when the files of a pattern are."""
+        key = f"{folder}\0{pattern}"
+        if key not in self._known:
+            try:
+                found = sorted(str(path) for path in Path(folder).glob(pattern))
+            except (OSError, ValueError):
+                found = []
+            self._known[key] = _hash("\n".join(f"{path} {self.identity(path)}" for path in found).encode())
+        return self._known[key]
+
+
+def _identity(path: Path) -> str:
+    try:
+        found = path.stat()
+        if stat.S_ISDIR(found.st_mode):
+            return "folder"
+        if found.st_size <= READ:
+            return _hash(path.read_bytes())
+    except (OSError, ValueError):
+        return ABSENT
+    return f"{found.st_size} {found.st_mtime_ns}"
+
+
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:24]
