@@ -7,11 +7,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from collections.abc import Mapping as MappingType
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sqlflow.problem import Problem, did_you_mean
-from sqlflow.spec import Diagnosis, Document, Mapping, Profile, Project, find, read_project, validate
+from sqlflow.spec import (
+    Diagnosis,
+    Document,
+    Mapping,
+    Profile,
+    Project,
+    Source,
+    find,
+    parse_project,
+    read_project,
+    validate,
+)
 
 PROJECT_FILE = "sqlflow.yaml"
 
@@ -97,13 +109,18 @@ class Workspace:
         return sorted(path for path in found if path.name != PROJECT_FILE)
 
 
-def open_workspace(start: Path) -> Workspace:
-    """Find the project that a file or folder belongs to; the nearest `sqlflow.yaml` above it decides."""
+def open_workspace(start: Path, texts: MappingType[Path, str] | None = None) -> Workspace:
+    """Find the project that a file or folder belongs to; the nearest `sqlflow.yaml` above it decides.
+
+    `texts` are those of project files that somebody edits and has not saved.
+    """
     folder = start if start.is_dir() else start.parent
     for candidate in _upwards(folder.resolve()):
         file = candidate / PROJECT_FILE
-        if file.is_file():
-            read = read_project(file, display(file))
+        unsaved = texts.get(file) if texts else None
+        if unsaved is not None or file.is_file():
+            shown = display(file)
+            read = read_project(file, shown) if unsaved is None else parse_project(Source(shown, unsaved, file), file)
             if isinstance(read, list):
                 return Workspace(candidate, problems=read)
             return Workspace(candidate, read)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from sqlflow.plan import Plan
 from sqlflow.problem import Mark, Problem
 from sqlflow.sdk import TableSchema
 
@@ -39,3 +40,5 @@ class Compiled:
 
     problems: tuple[Problem, ...]
     tables: Mapping[str, Table]
+    plan: Plan | None = None
+    """What was held; None: not even the outline of the document is clear."""

@@ -17,13 +17,21 @@ from .view import Subject
 _HOW = "write # sqlflow: ignore[SF801] and the reason"
 
 
-def lint(subjects: Sequence[Subject], catalog: Catalog, levels: Mapping[str, LintLevel]) -> list[Problem]:
-    """Return what the rules find in documents that are looked at together, in the order of files and lines."""
+def lint(
+    subjects: Sequence[Subject],
+    catalog: Catalog,
+    levels: Mapping[str, LintLevel],
+    read_elsewhere: frozenset[str] = frozenset(),
+) -> list[Problem]:
+    """Return what the rules find in documents that are looked at together, in the order of files and lines.
+
+    `read_elsewhere` are tables that documents read which are not among them.
+    """
     rules = [rule() for rule in catalog.lint_rules() if levels.get(rule.name, rule.level) != "off"]
     known = set(catalog.names("lint rule"))
     found: list[Problem] = []
     for subject in subjects:
-        others = frozenset[str]().union(*(other.reads() for other in subjects if other is not subject))
+        others = read_elsewhere.union(*(other.reads() for other in subjects if other is not subject))
         found += _of(subject, rules, levels, known, catalog, others)
     return sorted(dict.fromkeys(found), key=lambda p: (p.mark is None, p.mark or 0, p.code, p.message))
 
