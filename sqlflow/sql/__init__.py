@@ -13,16 +13,20 @@ from .references import (
 )
 from .syntax import SqlSyntaxError, foresee
 from .values import holds, with_literals
+from .vocabulary import Function, functions, keywords
 
 __all__ = [
     "REFUSED",
+    "Function",
     "Habits",
     "ParsedStatement",
     "Reference",
     "References",
     "SqlSyntaxError",
     "foresee",
+    "functions",
     "holds",
+    "keywords",
     "printed",
     "read_expression",
     "read_habits",

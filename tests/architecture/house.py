@@ -38,6 +38,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "report": ("codes", "problem"),
     "lint": ("plan",),
     "layout": ("spec", "registry", "sql"),
+    "lsp": ("pipeline", "schema", "lint", "codes"),
     "cli": (
         "memory",
         "quarantine",
@@ -49,6 +50,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "report",
         "lint",
         "layout",
+        "lsp",
     ),
     "builtins": ("sdk",),
 }
