@@ -151,9 +151,9 @@ class Query:
                 aliases = [item[0].text.strip('"')] if len(item) == 3 else list(around)  # noqa: PLR2004 - alias . *
                 yield from (column for alias in aliases for column in around.get(alias, ()))
             elif last.kind == "word":
-                plain = [token for token in item[:-1] if token.low != "as"] if len(item) > 1 else item
-                plain = item if all(t.kind == "word" or t.text == "." for t in item) and len(item) in (1, 3) else plain
-                yield last.text.strip('"'), _type([token.text.strip('"') for token in plain], around)
+                named = len(item) > 1 and item[-2].text != "."
+                value = [token for token in item[:-1] if token.low != "as"] if named else item
+                yield last.text.strip('"'), _type([token.text.strip('"') for token in value], around)
 
     def _items(self) -> Iterator[list[Token]]:
         depth, item, begun = 0, list[Token](), False

@@ -40,11 +40,19 @@ QUIET = 0.02
 T = TypeVar("T")
 
 
+class Speaker(LanguageServer):
+    """Speaks the protocol. What the library itself stumbles over goes to the editor's log, not into its windows."""
+
+    def report_server_error(self, error: Exception, source: Any) -> None:
+        """Tell the editor's log."""
+        self.window_log_message(lsp.LogMessageParams(lsp.MessageType.Error, f"{type(error).__name__}: {error}"))
+
+
 class Server:
     """One editor's server. Everything but reading happens in one thread."""
 
     def __init__(self, profile: str | None = None, variables: Mapping[str, str] | None = None) -> None:
-        self.lsp = LanguageServer("sqlflow", __version__)
+        self.lsp = Speaker("sqlflow", __version__)
         self.worker = ThreadPoolExecutor(1, thread_name_prefix="reading")
         self.desk = self.worker.submit(Desk, profile, variables)
         self.texts: dict[Path, str] = {}
@@ -82,19 +90,13 @@ class Server:
         feature(lsp.TEXT_DOCUMENT_DOCUMENT_SYMBOL)(self._answered(self.symbols))
         feature(lsp.SHUTDOWN)(self._notified(self.shut))
 
-    # --- what goes wrong
-
-    def _failed(self, error: Exception) -> None:
-        told = f"{type(error).__name__}: {error}"
-        self.lsp.window_log_message(lsp.LogMessageParams(lsp.MessageType.Error, told))
-
     def _notified(self, act: Callable[[Any], None]) -> Callable[[Any], None]:
         @wraps(act)
         def guarded(params: Any) -> None:
             try:
                 act(params)
             except Exception as error:  # noqa: BLE001 - whatever it is, the next message may be in order
-                self._failed(error)
+                self.lsp.report_server_error(error, type(error))
 
         return guarded
 
@@ -104,7 +106,7 @@ class Server:
             try:
                 return await answer(params)
             except Exception as error:  # noqa: BLE001 - no answer is one, too
-                self._failed(error)
+                self.lsp.report_server_error(error, type(error))
                 return None
 
         return guarded
@@ -169,7 +171,7 @@ class Server:
         try:
             reading = await asyncio.get_running_loop().run_in_executor(self.worker, work)
         except Exception as error:  # noqa: BLE001 - the next change may be in order
-            self._failed(error)
+            self.lsp.report_server_error(error, type(error))
             return
         self.readings[path] = reading
         self._tell(path, reading)
