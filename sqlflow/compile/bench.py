@@ -6,7 +6,7 @@ A table is made when a statement first reads it, and stays for the next plan tha
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -45,15 +45,24 @@ class Blank:
             self.present[key] = schema
 
     def bind(
-        self, sql: str, parameters: Mapping[str, Any], reads: Iterable[str] = (), *, constants: bool = False
+        self,
+        sql: str,
+        parameters: Mapping[str, Any],
+        reads: Iterable[str] = (),
+        constants: Callable[[], bool] | None = None,
     ) -> TableSchema | CannotBind:
-        """Hold a statement against the tables that it reads, once for each of their shapes."""
+        """Hold a statement against the tables that it reads, once for each of their shapes.
+
+        `constants` tells from nothing but these whether the casts of constants are tried out, too.
+        """
         tables = tuple((key, self.present.get(key)) for key in sorted(map(table_key, reads)))
-        known = (sql, repr(parameters), tables, constants)
+        known = (sql, repr(parameters), tables, constants is None)
         if known in self.outcomes and not self.used:
             return self.outcomes[known]
         try:
-            outcome: TableSchema | CannotBind = self.session.bind(sql, parameters, constants=constants)
+            outcome: TableSchema | CannotBind = self.session.bind(
+                sql, parameters, constants=constants is not None and constants()
+            )
         except CannotBind as error:
             outcome = error.with_traceback(None)
         if not self.used:

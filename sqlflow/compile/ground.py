@@ -159,7 +159,7 @@ class Ground:
             reads |= {table.name for table in self.tables.values() if table.schema is not None}
         if not self.ready(step, reads):
             return None
-        found = self.blank.bind(sql, self.filled(sql, parameters), reads, constants=self._doubtful(sql, reads))
+        found = self.blank.bind(sql, self.filled(sql, parameters), reads, lambda: self._doubtful(sql, reads))
         if isinstance(found, TableSchema):
             return found
         if hiding and found.what == "table":

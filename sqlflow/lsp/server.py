@@ -12,7 +12,7 @@ import logging
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial, wraps
+from functools import cache, partial, wraps
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -35,7 +35,7 @@ from .reading import Desk, Reading, is_spec
 from .spot import Spot, spot_at
 from .wire import Ruler, diagnostic, item, symbol
 
-QUIET = 0.02
+QUIET = 0.01
 """Seconds without a change before a text is read: what is typed or pasted in one go is read once."""
 T = TypeVar("T")
 
@@ -180,13 +180,12 @@ class Server:
         """Publish the problems of a reading at the files where they stand."""
         before = set(self.told.get(path, ()))
         found: dict[Path, list[lsp.Diagnostic]] = {path: []}
-        rulers: dict[Path, Ruler] = {}
+        ruler = cache(self._ruler)
         for problem in reading.problems:
             file = reading.file(problem.mark) if problem.mark is not None else path
-            ruler = rulers.setdefault(file, self._ruler(file))
             places = [(reading.file(mark), mark) for mark in problem.related]
-            related = [lsp.Location(self._uri(p), self._ruler(p).mark(mark)) for p, mark in places]
-            found.setdefault(file, []).append(diagnostic(problem, ruler, related))
+            related = [lsp.Location(self._uri(other), ruler(other).mark(mark)) for other, mark in places]
+            found.setdefault(file, []).append(diagnostic(problem, ruler(file), related))
         self.told[path] = found
         self._publish({*before, *found})
 

@@ -63,6 +63,7 @@ def quote_name(name: str) -> str:
     return ".".join(quote(part) for part in split_name(name))
 
 
+@lru_cache(maxsize=4096)
 def fold_name(name: str) -> str:
     """Return the form under which two spellings of one table are equal: DuckDB ignores case and `main`."""
     parts = [fold(part) for part in split_name(name)]

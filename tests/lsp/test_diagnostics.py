@@ -117,6 +117,22 @@ def test_problems_come_and_go_with_the_text(editor):
     assert {one[1] for one in told(editor.edit(name, ORDERS))} <= {"warning"}
 
 
+def test_what_changes_above_is_told_below(editor):
+    """A statement that nobody has touched is held again when the tables that it reads have other columns or types."""
+    name = "specs/orders.yaml"
+    renamed = ORDERS.replace("placed_on as day", "placed_on as date_of_order")
+    assert [one[0] for one in told(editor.edit(name, renamed)) if one[1] == "error"] == ["SF421"]
+    assert {one[1] for one in told(editor.edit(name, ORDERS))} <= {"warning"}
+    steps = "steps:\n  - {id: a, type: transform, target: raw.a, sql: select 1 as x}\n"
+    steps += "  - {id: b, type: transform, target: raw.b, sql: select x + 1 as y from raw.a}\n"
+    head = "version: 1\nname: two\n"
+    assert {one[1] for one in told(editor.open("specs/two.yaml", head + steps))} <= {"warning"}
+    for column, errors in (("1 as z", 1), ("1 as x", 0), ("[1] as x", 1), ("2 as x", 0)):
+        found = told(editor.edit("specs/two.yaml", head + steps.replace("1 as x", column, 1)))
+        assert len([one for one in found if one[1] == "error"]) == errors, column
+    editor.tell("textDocument/didClose", {"textDocument": {"uri": editor.uri("specs/two.yaml")}})
+
+
 def test_places_count_in_units_of_the_editor(project, start):
     """Behind letters beyond the first plane a place is told, and read, in the encoding that was agreed upon."""
     text = ORDERS.replace("where status = 'paid'", "where status = '🦆ü' and amuont > 0")
