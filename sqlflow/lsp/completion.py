@@ -46,7 +46,7 @@ def complete(spot: Spot, names: Names) -> list[Offer]:
     role = None if spot.is_key else names.grammar.role(spot.root, spot.path)
     if role in SQL_ROLES:
         return list(_sql(spot, names))
-    if (begun := re.search(r"\$\{([\w:]*)$", spot.typed)) and not spot.is_key:
+    if (begun := re.search(r"\$\{([\w:]*)\Z", spot.typed)) and not spot.is_key:
         return list(_expressions(spot, names, len(begun[1])))
     found = list(_keys(spot, names)) if spot.is_key or spot.alone else []
     return found if spot.is_key else [*found, *_values(spot, names, role)]

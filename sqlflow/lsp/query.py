@@ -94,14 +94,14 @@ class Query:
         if inside is not None and not (offset == inside.end and inside.text[-1:] in "'/"):
             return None
         before, behind = self.text[:offset], self.text[offset:]
-        if found := re.search(r"\$(\{?)(\w*)$", before):
+        if found := re.search(r"\$(\{?)(\w*)\Z", before):
             rest = re.match(r"\w*", behind)
             whole = found[2] + (rest[0] if rest else "")
             kind = "spliced" if found[1] else "parameter"
             return Word(kind, "", found[2], whole, found.start(), offset + len(whole) - len(found[2]))
         if behind.startswith("$") and (named := re.match(r"\$(\{?)(\w+)", behind)):
             return Word("spliced" if named[1] else "parameter", "", "", named[2], offset, offset + named.end())
-        found = re.search(r'((?:(?:"[^"]*"|\w+)\.)*)("[^"]*"?|\w*)$', before)
+        found = re.search(r'((?:(?:"[^"]*"|\w+)\.)*)("[^"]*"?|\w*)\Z', before)
         rest = re.match(r'\w*"?', behind)
         if found is None or rest is None:
             return None

@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.lsp.editor import Editor
 
 PAGE = (Path(__file__).parents[2] / "docs" / "editors.md").read_text(encoding="utf-8")
-BLOCKS = {kind: text for kind, text in re.findall(r"^```(\w+)\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)}
+BLOCKS = dict(re.findall(r"^```(\w+)\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL))
 
 
 def test_every_set_up_starts_the_server():
