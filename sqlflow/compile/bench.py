@@ -79,6 +79,8 @@ class Bench:
     _blank: dict[Any, Blank] = field(default_factory=dict)
     _eyes: dict[Any, Session] = field(default_factory=dict)
     _outcomes: dict[Any, dict[Any, TableSchema | CannotBind]] = field(default_factory=dict)
+    looked: dict[str, TableSchema] = field(default_factory=dict)
+    """The columns of files, by their state and by how they are read."""
     _texts: dict[Path, tuple[int, str]] = field(default_factory=dict)
     _described: dict[tuple[int, str], TableSchema | None] = field(default_factory=dict)
 
@@ -105,6 +107,12 @@ class Bench:
             self._eyes[name] = _opened(engine, sealed=False)
         with contextlib.closing(self._eyes[name].fork()) as session:
             return session.columns(source)
+
+    def note(self, known: str, columns: TableSchema) -> None:
+        """Keep the columns of files in the state that they are in."""
+        if len(self.looked) >= KEPT:
+            self.looked.clear()
+        self.looked[known] = columns
 
     def described(self, warehouse: Session, table: str) -> TableSchema | None:
         """Return the columns of a table of a warehouse, which is asked once; nobody changes it meanwhile."""

@@ -265,9 +265,11 @@ class Server:
         spot = spot_at(self.texts[path], position.line, ruler.character(position))
         if spot is None:
             return None
-        file = open_workspace(path, self._projects()).folder / PROJECT_FILE
+        reading = self.readings.get(path)
+        workspace = reading.workspace if reading is not None else open_workspace(path, self._projects())
+        file = workspace.folder / PROJECT_FILE
         project = (file, self._text(file)) if file in self.texts or file.is_file() else None
-        return spot, Names(self.texts[path], self.readings.get(path), path, grammar, project), ruler
+        return spot, Names(self.texts[path], reading, path, grammar, project), ruler
 
     async def _grammar(self, kind: str) -> Grammar:
         """Return a grammar; it is composed once, which takes longer than an answer should."""

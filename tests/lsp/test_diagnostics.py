@@ -133,6 +133,21 @@ def test_what_changes_above_is_told_below(editor):
     editor.tell("textDocument/didClose", {"textDocument": {"uri": editor.uri("specs/two.yaml")}})
 
 
+def test_files_beside_the_document_are_looked_at_again(project, start):
+    """When something is saved, files of data count as they are then."""
+    editor = start(project)
+    assert {one[1] for one in told(editor.open("specs/orders.yaml"))} <= {"warning"}
+    data = project / "data" / "orders.csv"
+    written = data.read_text(encoding="utf-8")
+    for text, errors in ((written.replace("placed_on", "date"), {"SF421"}), (written, set())):
+        data.write_text(text, encoding="utf-8")
+        changed = [{"uri": data.as_uri(), "type": 2}]
+        editor.settle("specs/orders.yaml")
+        editor.tell("workspace/didChangeWatchedFiles", {"changes": changed})
+        assert {one[0] for one in told(editor.news("specs/orders.yaml")) if one[1] == "error"} == errors
+    assert editor.quit() == 0
+
+
 def test_places_count_in_units_of_the_editor(project, start):
     """Behind letters beyond the first plane a place is told, and read, in the encoding that was agreed upon."""
     text = ORDERS.replace("where status = 'paid'", "where status = '🦆ü' and amuont > 0")
