@@ -27,7 +27,8 @@ from sqlflow.registry import Catalog, discover
 from sqlflow.result import RunResult
 from sqlflow.run import Interrupted, execute, find_run
 from sqlflow.sdk import Observer, Session
-from sqlflow.spec import CheckOptions, Document, Envelope, read_pipeline
+from sqlflow.spec import CheckOptions, Diagnosis, Document, Envelope, Source, read_pipeline
+from sqlflow.spec import Mapping as MappingNode
 from sqlflow.spec import Pipeline as PipelineModel
 
 EMPTY: Mapping[str, Any] = MappingProxyType({})
@@ -211,6 +212,21 @@ class Pipeline:
         plan, interrupted = self.plan_again(run_id)
         keep_open = _is_transient(plan)
         return run_plan(plan, self.catalog, observers, stop, keep_open=keep_open, interrupted=interrupted)
+
+
+def project_problems(workspace: Workspace, catalog: Catalog) -> tuple[Problem, ...]:
+    """Return what is wrong with the document of a project under each of its profiles, whatever its pipelines say."""
+    document = workspace.document
+    if document is None:
+        return tuple(workspace.problems)
+    source = Source("", "")
+    found: dict[Problem, None] = {}
+    profiles = document.node("profiles")
+    for profile in (None, *(profiles.values if isinstance(profiles, MappingNode) else ())):
+        nothing: Document[Any] = Document(workspace.folder, source, MappingNode(0, 0), None, Diagnosis(source))
+        _, problems = draft_plan(nothing, workspace.afresh(), catalog, _request(profile, None, offline=True))
+        found |= {p: None for p in problems if p.mark is not None and p.mark.file == document.source.file}
+    return tuple(sorted(found, key=lambda p: (p.mark or 0, p.code, p.message)))
 
 
 def run_plan(

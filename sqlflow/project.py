@@ -6,12 +6,24 @@ Without a project file the folder of the spec is the project. Must not know how 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping as MappingType
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sqlflow.problem import Problem, did_you_mean
 from sqlflow.root import PROJECT_FILE, documents, find_root
-from sqlflow.spec import Diagnosis, Document, Mapping, Profile, Project, find, read_project, validate
+from sqlflow.spec import (
+    Diagnosis,
+    Document,
+    Mapping,
+    Profile,
+    Project,
+    Source,
+    find,
+    parse_project,
+    read_project,
+    validate,
+)
 
 
 @dataclass(frozen=True)
@@ -93,13 +105,19 @@ class Workspace:
         return documents(self.folder, self.project.specs if self.project else ["*.yaml", "*.yml"])
 
 
-def open_workspace(start: Path) -> Workspace:
-    """Find the project that a file or folder belongs to; the nearest `sqlflow.yaml` above it decides."""
+def open_workspace(start: Path, texts: MappingType[Path, str] | None = None) -> Workspace:
+    """Find the project that a file or folder belongs to; the nearest `sqlflow.yaml` above it decides.
+
+    `texts` are those of project files that somebody edits and has not saved.
+    """
     folder = start if start.is_dir() else start.parent
-    root = find_root(folder)
+    root = find_root(folder, texts or ())
     if root is None:
         return Workspace(folder.resolve())
-    read = read_project(root / PROJECT_FILE, display(root / PROJECT_FILE))
+    file = root / PROJECT_FILE
+    unsaved = texts.get(file) if texts else None
+    shown = display(file)
+    read = read_project(file, shown) if unsaved is None else parse_project(Source(shown, unsaved, file), file)
     return Workspace(root, problems=read) if isinstance(read, list) else Workspace(root, read)
 
 

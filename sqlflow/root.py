@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from pathlib import Path
 
 PROJECT_FILE = "sqlflow.yaml"
 
 
-def find_root(folder: Path) -> Path | None:
-    """Return the folder of the project that a folder belongs to: its own, or the nearest above it."""
+def find_root(folder: Path, unsaved: Container[Path] = ()) -> Path | None:
+    """Return the folder of the project that a folder belongs to: its own, or the nearest above it.
+
+    `unsaved` are files that are not on disk yet, and count as if they were.
+    """
     here = folder.resolve()
-    return next((place for place in (here, *here.parents) if (place / PROJECT_FILE).is_file()), None)
+    for place in (here, *here.parents):
+        if place / PROJECT_FILE in unsaved or (place / PROJECT_FILE).is_file():
+            return place
+    return None
 
 
 def documents(folder: Path, patterns: Iterable[str]) -> list[Path]:

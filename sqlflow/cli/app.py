@@ -27,6 +27,7 @@ VERBS = {
     "plugin": "plugin",
     "pipeline": "pipeline",
     "jsonschema": "jsonschema",
+    "lsp": "lsp",
 }
 HELP = "Data pipelines as YAML documents, checked completely and run on embedded DuckDB."
 

@@ -7,6 +7,7 @@ and a warehouse that it is handed; asks no network for anything, and imports no 
 
 from .bench import Bench
 from .compiler import compile_plan
+from .functions import declared_functions
 from .model import Compiled, Table
 
-__all__ = ["Bench", "Compiled", "Table", "compile_plan"]
+__all__ = ["Bench", "Compiled", "Table", "compile_plan", "declared_functions"]

@@ -6,17 +6,19 @@ A table is made when a statement first reads it, and stays for the next plan tha
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from sqlflow.plan import EnginePlan, table_key
 from sqlflow.project import open_workspace
-from sqlflow.sdk import Opening, Select, Session, StorageLocation, TableSchema, Udf
+from sqlflow.sdk import CannotBind, Opening, Select, Session, StorageLocation, TableSchema, Udf
 
 MOST = 256
 """Tables that a session keeps; beyond that it is opened anew, which costs less than what they hold."""
+KEPT = 4096
+"""Statements whose outcome is kept: who edits a document has all of it held again, and little of it is new."""
 
 
 @dataclass
@@ -28,6 +30,8 @@ class Blank:
     functions: tuple[Udf, ...] = ()
     used: bool = False
     """Whether statements of a document have run in it, so that it holds more than the tables put there."""
+    outcomes: dict[Any, TableSchema | CannotBind] = field(default_factory=dict)
+    """What came of statements, by all that it depends on."""
 
     def put(self, table: str, schema: TableSchema | None) -> None:
         """Have a table with these columns, or none of that name."""
@@ -40,6 +44,33 @@ class Blank:
         else:
             self.present[key] = schema
 
+    def bind(
+        self,
+        sql: str,
+        parameters: Mapping[str, Any],
+        reads: Iterable[str] = (),
+        constants: Callable[[], bool] | None = None,
+    ) -> TableSchema | CannotBind:
+        """Hold a statement against the tables that it reads, once for each of their shapes.
+
+        `constants` tells from nothing but these whether the casts of constants are tried out, too.
+        """
+        tables = tuple((key, self.present.get(key)) for key in sorted(map(table_key, reads)))
+        known = (sql, repr(parameters), tables, constants is None)
+        if known in self.outcomes and not self.used:
+            return self.outcomes[known]
+        try:
+            outcome: TableSchema | CannotBind = self.session.bind(
+                sql, parameters, constants=constants is not None and constants()
+            )
+        except CannotBind as error:
+            outcome = error.with_traceback(None)
+        if not self.used:
+            if len(self.outcomes) >= KEPT:
+                self.outcomes.clear()
+            self.outcomes[known] = outcome
+        return outcome
+
 
 @dataclass
 class Bench:
@@ -47,10 +78,11 @@ class Bench:
 
     _blank: dict[Any, Blank] = field(default_factory=dict)
     _eyes: dict[Any, Session] = field(default_factory=dict)
-    _texts: dict[Path, str] = field(default_factory=dict)
+    _outcomes: dict[Any, dict[Any, TableSchema | CannotBind]] = field(default_factory=dict)
+    looked: dict[str, TableSchema] = field(default_factory=dict)
+    """The columns of files, by their state and by how they are read."""
+    _texts: dict[Path, tuple[int, str]] = field(default_factory=dict)
     _described: dict[tuple[int, str], TableSchema | None] = field(default_factory=dict)
-    sound: set[str] = field(default_factory=set)
-    """Statements that read no table and bind, so that they need not be bound again."""
 
     def blank(self, engine: EnginePlan, functions: tuple[Udf, ...] = ()) -> Blank:
         """Return a session for one plan; nothing that another plan left there can be seen by it."""
@@ -60,7 +92,9 @@ class Bench:
             found.session.close()
             found = None
         if found is None:
-            found = Blank(_opened(engine, sealed=True), functions=functions)
+            declared = tuple((f.name, f.parameters, f.returns, f.null_input) for f in functions)
+            outcomes = self._outcomes.setdefault((name, declared), {})
+            found = Blank(_opened(engine, sealed=True), functions=functions, outcomes=outcomes)
             self._blank[name] = found
             for function in functions:
                 found.session.register(function)
@@ -73,6 +107,12 @@ class Bench:
             self._eyes[name] = _opened(engine, sealed=False)
         with contextlib.closing(self._eyes[name].fork()) as session:
             return session.columns(source)
+
+    def note(self, known: str, columns: TableSchema) -> None:
+        """Keep the columns of files in the state that they are in."""
+        if len(self.looked) >= KEPT:
+            self.looked.clear()
+        self.looked[known] = columns
 
     def described(self, warehouse: Session, table: str) -> TableSchema | None:
         """Return the columns of a table of a warehouse, which is asked once; nobody changes it meanwhile."""
@@ -87,10 +127,11 @@ class Bench:
         return open_workspace(folder).specs()
 
     def text(self, path: Path) -> str:
-        """Return the text of a document, read once."""
-        if path not in self._texts:
-            self._texts[path] = path.read_text(encoding="utf-8", errors="ignore")
-        return self._texts[path]
+        """Return the text of a document, read again when it has changed."""
+        changed = path.stat().st_mtime_ns
+        if path not in self._texts or self._texts[path][0] != changed:
+            self._texts[path] = (changed, path.read_text(encoding="utf-8", errors="ignore"))
+        return self._texts[path][1]
 
     def close(self) -> None:
         """Let go of everything."""

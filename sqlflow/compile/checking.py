@@ -48,14 +48,9 @@ def _hold(ground: Ground, step: PlannedStep, relation: str, held: Sequence[_Held
     for one in scanned:
         parameters |= one.check.parameters
     alone = [one for one in held if isinstance(one.compiled, QueryTest)]
-    closed = not parameters and not ground.blank.functions and not any(one.place.reads for one in scanned)
-    if scanned and not (closed and sql in ground.bench.sound):
-        try:
-            ground.blank.session.bind(sql, ground.filled(sql, parameters))
-            if closed:
-                ground.bench.sound.add(sql)
-        except CannotBind:
-            alone = list(held)
+    reads = frozenset[str]().union(*(one.place.reads for one in scanned))
+    if scanned and isinstance(ground.blank.bind(sql, ground.filled(sql, parameters), reads), CannotBind):
+        alone = list(held)
     for one in alone:
         _hold_one(ground, step, relation, one)
 

@@ -168,15 +168,15 @@ class Ground:
             reads |= {table.name for table in self.tables.values() if table.schema is not None}
         if not self.ready(step, reads):
             return None
-        try:
-            return self.blank.session.bind(sql, self.filled(sql, parameters), constants=self._doubtful(sql, reads))
-        except CannotBind as error:
-            if hiding and error.what == "table":
-                return None
-            at = named if named is not None and error.name else None
-            mark = at(error.name) if at is not None else place(error.offset or 0)
-            self._refused(step, error, reads, mark, rows.names if rows is not None else ())
+        found = self.blank.bind(sql, self.filled(sql, parameters), reads, lambda: self._doubtful(sql, reads))
+        if isinstance(found, TableSchema):
+            return found
+        if hiding and found.what == "table":
             return None
+        at = named if named is not None and found.name else None
+        mark = at(found.name) if at is not None else place(found.offset or 0)
+        self._refused(step, found, reads, mark, rows.names if rows is not None else ())
+        return None
 
     def filled(self, sql: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """Return the parameters, with a value of the right type for a variable that has none here."""

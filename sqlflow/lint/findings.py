@@ -22,17 +22,22 @@ OWN = "SF813"
 
 
 def lint(
-    subjects: Sequence[Subject], catalog: Catalog, levels: Mapping[str, LintLevel], own: Sequence[Problem] = ()
+    subjects: Sequence[Subject],
+    catalog: Catalog,
+    levels: Mapping[str, LintLevel],
+    own: Sequence[Problem] = (),
+    read_elsewhere: frozenset[str] = frozenset(),
 ) -> list[Problem]:
     """Return what the rules find in documents that are looked at together, in the order of files and lines.
 
-    `own` is what the project's own rules have found in them; comments silence it alike.
+    `own` is what the project's own rules have found in them; comments silence it alike. `read_elsewhere` are tables
+    that documents read which are not among them.
     """
     rules = [rule() for rule in catalog.lint_rules() if levels.get(rule.name, rule.level) != "off"]
     known = {*catalog.names("lint rule"), OWN}
     found: list[Problem] = []
     for subject in subjects:
-        others = frozenset[str]().union(*(other.reads() for other in subjects if other is not subject))
+        others = read_elsewhere.union(*(other.reads() for other in subjects if other is not subject))
         found += _of(subject, rules, levels, known, catalog, others, own)
     texts = {source.file for subject in subjects for source in subject.sources}
     found += [problem for problem in own if problem.mark is None or problem.mark.file not in texts]

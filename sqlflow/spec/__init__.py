@@ -21,7 +21,7 @@ from .model import (
     Rule,
 )
 from .node import Mapping, Node, Path_, Scalar, Sequence, Source, find, to_data
-from .reader import parse_pipeline, read_pipeline, read_project
+from .reader import parse_pipeline, parse_project, read_pipeline, read_project
 from .resilience import RESILIENCE, CircuitBreaker, RateLimit, Resilience, Retry
 from .spectest import ExpectedRows, Rows, SpecTest, StateRows
 from .text import read_source, resolve
@@ -78,6 +78,7 @@ __all__ = [
     "is_interpolated",
     "laid_out",
     "parse_pipeline",
+    "parse_project",
     "read_pipeline",
     "read_project",
     "read_source",

@@ -32,7 +32,12 @@ def parse_pipeline(source: Source, path: Path) -> Document[Pipeline] | list[Prob
 def read_project(path: Path, shown: str | None = None) -> Document[Project] | list[Problem]:
     """Read `sqlflow.yaml`."""
     source, problems = read_source(path, shown or str(path))
-    return problems if source is None else _document(source, path, Project, "the project")
+    return problems if source is None else parse_project(source, path)
+
+
+def parse_project(source: Source, path: Path) -> Document[Project] | list[Problem]:
+    """Parse `sqlflow.yaml` from a text."""
+    return _document(source, path, Project, "the project")
 
 
 def _document(

@@ -15,10 +15,12 @@ from .references import (
 )
 from .syntax import SqlSyntaxError, foresee
 from .values import holds, with_literals
+from .vocabulary import Function, functions, keywords
 
 __all__ = [
     "REFUSED",
     "Field",
+    "Function",
     "Habits",
     "Origins",
     "ParsedStatement",
@@ -27,7 +29,9 @@ __all__ = [
     "SqlSyntaxError",
     "answer",
     "foresee",
+    "functions",
     "holds",
+    "keywords",
     "printed",
     "read_expression",
     "read_habits",

@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-from .references import CLOCK, Reference
+from .references import CLOCK, KEPT, Reference
 from .syntax import SqlSyntaxError, characters, select_tree
 
 _MOODY = re.compile(
@@ -32,6 +33,7 @@ class Habits:
     """Functions that give another value at another time, or by chance."""
 
 
+@lru_cache(maxsize=KEPT)
 def read_habits(sql: str) -> Habits:
     """Return the habits of a SELECT; a text that is none has none."""
     try:

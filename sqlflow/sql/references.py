@@ -9,7 +9,8 @@ import hashlib
 import logging
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 from sqlflow.sdk import join_name
@@ -70,6 +71,11 @@ class ParsedStatement:
     references: References
 
 
+KEPT = 512
+"""Texts whose references are kept: one who edits a document asks for those of all its queries again and again."""
+
+
+@lru_cache(maxsize=KEPT)
 def read_query(sql: str) -> References:
     """Return what one SELECT refers to.
 
@@ -105,6 +111,7 @@ CLOCK = frozenset({"current_timestamp", "current_date", "current_time", "localti
 _UNFINISHED = re.compile(r"([-<>=+*/|&%(]|\b(and|or|not|in|like|between|is|case|when|then))\s*$", re.IGNORECASE)
 
 
+@lru_cache(maxsize=KEPT)
 def read_expression(sql: str) -> References:
     """Return what one SQL expression refers to. Raises SqlSyntaxError with offsets into the expression."""
     head = "SELECT "
@@ -140,8 +147,9 @@ def read_statements(sql: str) -> list[ParsedStatement]:
             references = read_query(text)
         else:
             references = References() if refused else _from_sqlglot(text, parameters)
-        references.parameters = [Reference(p.name, p.offset + offset) for p in references.parameters]
-        parsed.append(ParsedStatement(text, offset, "VACUUM" if refused and kind not in REFUSED else kind, references))
+        moved = [Reference(p.name, p.offset + offset) for p in references.parameters]
+        told = "VACUUM" if refused and kind not in REFUSED else kind
+        parsed.append(ParsedStatement(text, offset, told, replace(references, parameters=moved)))
     return parsed
 
 

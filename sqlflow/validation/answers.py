@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -170,4 +171,5 @@ def _sql_files(plan: Plan, depends: Depends, files: Files) -> Iterator[str]:
             if role_of(model, (name,)) is Role.SQL_FILE and path:
                 whole = plan.folder / str(path)
                 _look(whole, depends, files)
-                yield whole.read_text(encoding="utf-8", errors="replace")
+                with contextlib.suppress(OSError):
+                    yield whole.read_text(encoding="utf-8", errors="replace")

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -249,3 +250,23 @@ def test_a_cache_may_be_shared(project, tmp_path):
     moved.write("udfs/numbers.py", FUNCTION.replace("def twice", "def thrice"))
     assert moved.remembered() == 0
     assert project.call("specs/orders.yaml", "specs/more.yaml") == []
+
+
+def test_broken_documents_say_the_same_each_time(tmp_path):
+    """Over the whole corpus of broken documents, what is remembered is what was found, to the letter."""
+    folder = tmp_path / "bad"
+    shutil.copytree(Path(__file__).parent / "bad", folder)
+    names = sorted(path.name for path in folder.glob("*.yaml"))
+    told = [
+        subprocess.run(
+            [sys.executable, "-m", "sqlflow.cli.main", "validate", *names, *words],
+            cwd=folder,
+            env={**os.environ, "SQLFLOW_CACHE": str(tmp_path / "cache")},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        for words in ([], [], ["--no-cache"])
+    ]
+    assert [done.stderr for done in told] == ["", "", ""]
+    assert told[0].stdout == told[1].stdout == told[2].stdout

@@ -44,6 +44,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "report": ("codes", "problem"),
     "lint": ("plan",),
     "layout": ("spec", "registry", "sql"),
+    "lsp": ("pipeline", "schema", "lint", "codes"),
     "cli": (
         "memory",
         "changes",
@@ -57,6 +58,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "report",
         "lint",
         "layout",
+        "lsp",
     ),
     "builtins": ("sdk",),
 }

@@ -6,7 +6,19 @@ import json
 import subprocess
 import sys
 
-HEAVY = ("duckdb", "pyarrow", "sqlglot", "typer", "rich", "tenacity", "opentelemetry", "pydantic", "ruamel", "pandas")
+HEAVY = (
+    "duckdb",
+    "pyarrow",
+    "sqlglot",
+    "typer",
+    "rich",
+    "tenacity",
+    "opentelemetry",
+    "pydantic",
+    "ruamel",
+    "pandas",
+    "pygls",
+)
 
 
 def loaded_after(statement: str) -> set[str]:

@@ -62,6 +62,8 @@ HOMES = {
     "duckdb": ("sql/", "builtins/duckdb/"),
     "typer": ("cli/",),
     "rich": ("cli/",),
+    "pygls": ("lsp/",),
+    "lsprotocol": ("lsp/",),
     "packaging": ("plan/requirements.py",),
     "pytest": ("testing/",),
     "polars": ("result.py",),

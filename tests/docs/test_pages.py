@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "docs" / "increments.md", ROOT / "docs" / "testing.md", ROOT / "docs" / "changes.md"]
+PAGES = [ROOT / "docs" / f"{name}.md" for name in ("increments", "testing", "changes", "editors")]
 ELSEWHERE = {ROOT / "docs" / "ci.md", ROOT / "docs" / "plugins.md"}
 """Pages that a test of their own runs."""
 BLOCK = re.compile(

@@ -1,0 +1,132 @@
+"""What a text under edit means: its problems, as `sqlflow validate` and `sqlflow lint` tell them, its plan, its tables.
+
+The desk keeps what is needed again for the next edit: a bench, the last plan that was whole, the words of the other
+documents. Must not know the protocol.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from sqlflow.compile import Bench, Table
+from sqlflow.errors import SQLFlowError
+from sqlflow.lint import Subject, lint
+from sqlflow.pipeline import Pipeline, installed, project_problems
+from sqlflow.plan import Plan, table_key
+from sqlflow.problem import Mark, Problem
+from sqlflow.project import Workspace, display, open_workspace
+from sqlflow.registry import Catalog
+from sqlflow.root import PROJECT_FILE
+from sqlflow.sdk import TableSchema, split_name
+from sqlflow.spec import Document, Source, parse_pipeline
+
+_MODELINE = re.compile(r"^#.*\$schema=\S*pipeline\.schema\.json", re.MULTILINE)
+_KEYS = (re.compile(r"^version\s*:", re.MULTILINE), re.compile(r"^steps\s*:", re.MULTILINE))
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What is known of a document. Plan and tables are those of its last state that was so far in order."""
+
+    path: Path
+    shown: str
+    workspace: Workspace
+    problems: tuple[Problem, ...] = ()
+    plan: Plan | None = None
+    tables: Mapping[str, Table] = field(default_factory=dict)
+
+    def schema(self, table: str) -> TableSchema | None:
+        """Return the columns of a table, as far as they are known."""
+        found = self.tables.get(table_key(table))
+        return found.schema if found is not None else None
+
+    def file(self, mark: Mark) -> Path:
+        """Return the file that a place is in; one that holds SQL is named from the project's folder."""
+        if mark.file == self.shown:
+            return self.path
+        return next(
+            (p for p in (self.workspace.folder / mark.file, Path(mark.file)) if p.is_file()), self.path
+        ).resolve()
+
+
+class Desk:
+    """Reads texts one after another. Belongs to one thread, as its sessions do."""
+
+    def __init__(self, profile: str | None = None, variables: Mapping[str, str] | None = None) -> None:
+        self.profile = profile
+        self.variables = dict(variables or {})
+        self.catalog: Catalog = installed()
+        self.bench = Bench()
+        self._last: dict[Path, Reading] = {}
+        self._words: dict[Path, dict[Path, frozenset[str]]] = {}
+
+    def read(self, path: Path, text: str, projects: Mapping[Path, str]) -> Reading:
+        """Read a document; `projects` are the texts of project files that are open."""
+        workspace = open_workspace(path, projects)
+        shown = display(path)
+        if path.name == PROJECT_FILE:
+            reading = Reading(path, shown, workspace, project_problems(workspace, self.catalog))
+        else:
+            try:
+                reading = self._pipeline(path, text, shown, workspace)
+            except SQLFlowError as error:  # a guest that is broken keeps the whole from being planned
+                told = Problem(error.code or "SF601", error.message, None, error.hint)
+                reading = Reading(path, shown, workspace, (told,))
+        self._last[path] = reading = _with_last(reading, self._last.get(path))
+        return reading
+
+    def forget(self, path: Path | None = None) -> None:
+        """Forget a document that is closed, or what stood in files that may have changed."""
+        if path is not None:
+            self._last.pop(path, None)
+        self._words.clear()
+
+    def close(self) -> None:
+        """Let go of the sessions."""
+        self.bench.close()
+
+    def _pipeline(self, path: Path, text: str, shown: str, workspace: Workspace) -> Reading:
+        document = parse_pipeline(Source(shown, text, path), path)
+        pipeline = Pipeline(path, self.catalog, workspace.afresh(), document)
+        draft = pipeline.draft(profile=self.profile, vars=self.variables)
+        compiled = draft.compile(self.bench)
+        problems, plan = compiled.problems, draft.plan
+        if plan is not None and isinstance(document, Document) and not any(p.severity == "error" for p in problems):
+            levels = workspace.project.lint if workspace.project is not None else {}
+            elsewhere = self._read_elsewhere(plan, workspace)
+            problems = (*problems, *lint([Subject(document, plan)], self.catalog, levels, read_elsewhere=elsewhere))
+        return Reading(path, shown, workspace, problems, plan, compiled.tables)
+
+    def _read_elsewhere(self, plan: Plan, workspace: Workspace) -> frozenset[str]:
+        """Return the tables of a plan that other documents of the project speak of."""
+        words = self._words.get(workspace.folder)
+        if words is None:
+            words = self._words[workspace.folder] = {p: _words(p) for p in workspace.specs()}
+        others = frozenset[str]().union(*(found for p, found in words.items() if p != plan.path))
+        written = {table for step in plan.steps for table in step.plan.writes}
+        return frozenset(table_key(table) for table in written if split_name(table)[-1] in others)
+
+
+def is_spec(path: Path, text: str, projects: Mapping[Path, str]) -> bool:
+    """Tell whether a text is a pipeline or a project file; other YAML is nobody's business here."""
+    if path.name == PROJECT_FILE or _MODELINE.search(text) or all(key.search(text) for key in _KEYS):
+        return True
+    workspace = open_workspace(path, projects)
+    return workspace.project is not None and path in workspace.specs()
+
+
+def _words(path: Path) -> frozenset[str]:
+    with suppress(OSError):
+        return frozenset(re.findall(r"\w+", path.read_text(encoding="utf-8", errors="ignore")))
+    return frozenset()
+
+
+def _with_last(reading: Reading, last: Reading | None) -> Reading:
+    """Fill what a document that is broken at the moment does not tell with what it told before."""
+    if last is None or (reading.plan is not None and not reading.plan.partial):
+        return reading
+    return replace(reading, plan=reading.plan or last.plan, tables={**last.tables, **reading.tables})
