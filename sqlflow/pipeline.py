@@ -16,9 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sqlflow.compile import Bench, Compiled, Table, compile_plan
 from sqlflow.errors import DocumentError, SQLFlowError
 from sqlflow.plan import Asked, Plan, Request, draft_plan, make_plan
 from sqlflow.problem import Problem
@@ -30,6 +29,9 @@ from sqlflow.sdk import Observer, Session
 from sqlflow.spec import CheckOptions, Diagnosis, Document, Envelope, Source, read_pipeline
 from sqlflow.spec import Mapping as MappingNode
 from sqlflow.spec import Pipeline as PipelineModel
+
+if TYPE_CHECKING:
+    from sqlflow.compile import Bench, Compiled, Table
 
 EMPTY: Mapping[str, Any] = MappingProxyType({})
 RESERVED = {
@@ -71,6 +73,8 @@ class Draft:
         documents make, by `table_key`. `with_functions` imports the project's functions, which are otherwise read off
         their source.
         """
+        from sqlflow.compile import Compiled, compile_plan  # a run needs none of it
+
         if self.plan is None:
             return Compiled(self.problems, {})
         problems = list(self.problems)

@@ -3,11 +3,13 @@
 Must not know step types, connectors, SQL or how anything runs.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from .diagnosis import Diagnosis, Filled, interpolate, substitute, validate
 from .document import Document
-from .editing import CannotEdit, Wish, as_block, edited
 from .interpolation import Expression, Lookup, Resolved, as_text, expressions, is_interpolated, unescape
-from .layout import CannotLayOut, Order, Rewrite, laid_out
 from .model import (
     NAME_PATTERN,
     CheckOptions,
@@ -27,6 +29,21 @@ from .spectest import ExpectedRows, Rows, SpecTest, StateRows
 from .text import read_source, resolve
 from .variable import ForEach, Variable, VariableType
 from .wording import describe, text_hint
+
+if TYPE_CHECKING:
+    from .editing import CannotEdit, Wish, as_block, edited
+    from .layout import CannotLayOut, Order, Rewrite, laid_out
+
+_LATE = {
+    "CannotEdit": "editing",
+    "CannotLayOut": "layout",
+    "Order": "layout",
+    "Rewrite": "layout",
+    "Wish": "editing",
+    "as_block": "editing",
+    "edited": "editing",
+    "laid_out": "layout",
+}
 
 __all__ = [
     "NAME_PATTERN",
@@ -89,3 +106,12 @@ __all__ = [
     "unescape",
     "validate",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what only some verbs need on its first use (PEP 562)."""
+    if name in _LATE:
+        from importlib import import_module
+
+        return getattr(import_module(f"{__name__}.{_LATE[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
