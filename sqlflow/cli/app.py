@@ -16,6 +16,7 @@ VERBS = {
     "fmt": "fmt",
     "plan": "plan",
     "test": "spectests",
+    "lineage": "lineage",
     "vars": "vars",
     "query": "query",
     "explain": "explain",

@@ -44,12 +44,20 @@ class Lineage:
                     waiting.append(origin)
         return frozenset(found)
 
+    def readers(self) -> Mapping[Field, frozenset[Field]]:
+        """Return for each column those that are made of it directly."""
+        found: dict[Field, set[Field]] = {}
+        for column, origins in self.columns.items():
+            for origin in origins:
+                found.setdefault(origin, set()).add(column)
+        return {column: frozenset(made) for column, made in found.items()}
+
     def downstream(self, columns: Iterable[Field], tables: Iterable[str] = ()) -> Mapping[str, Touched]:
         """Return what depends on columns, and on which rows `tables` have, by table, in the order of finding."""
         found: dict[str, Touched] = {}
         seen: set[Field] = set()
         waiting: deque[Field] = deque([*columns, *((table, ANY) for table in tables)])
-        readers = self._readers()
+        readers = self._feeding()
         while waiting:
             touched = waiting.popleft()
             if touched in seen:
@@ -64,7 +72,7 @@ class Lineage:
                     waiting.append((reader, next_one))
         return found
 
-    def _readers(self) -> Mapping[str, list[str]]:
+    def _feeding(self) -> Mapping[str, list[str]]:
         readers: dict[str, list[str]] = {}
         for reader, sources in self.feeds.items():
             for source in sorted(sources - {reader}):
