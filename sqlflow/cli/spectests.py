@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,7 +11,7 @@ import typer
 from .options import Format, FormatOption, ProfileOption
 
 if TYPE_CHECKING:
-    from sqlflow.spectest import Difference, Outcome
+    from sqlflow.spectest import DeclaredTest, Difference, Outcome
 
 EXAMPLE = "Example: sqlflow test specs/orders.yaml --select 'late*'"
 
@@ -48,7 +47,7 @@ def run(
     found = []
     for path in files:
         try:
-            found += [(path, test, mark) for test, mark in declared_tests(path)]
+            found += declared_tests(path)
         except DocumentError as error:
             problems += error.problems
     if problems and output is not Format.text:
@@ -56,24 +55,26 @@ def run(
         return exit_status(problems)
     if problems:
         raise DocumentError(problems)
-    chosen = [(path, test, mark) for path, test, mark in found if _wanted(test.name, select)]
+    chosen = [declared for declared in found if _wanted(declared.test.name, select)]
     if select and not chosen:
-        hint = "tests here: " + (", ".join(test.name for _, test, _ in found) or "none")
+        hint = "tests here: " + (", ".join(declared.test.name for declared in found) or "none")
         raise DocumentError([Problem("SF411", f"no test is called {', '.join(select)}", None, hint)])
     catalog = installed()
     with ThreadPoolExecutor(min(4, cpu_count() or 1)) as pool:
-        outcomes = list(pool.map(lambda one: run_test(one[0], one[1], one[2], catalog, profile), chosen))
+        outcomes = list(pool.map(lambda one: run_test(one, catalog, profile), chosen))
     failed = sum(not outcome.passed for outcome in outcomes)
     if output is Format.json:
-        show_json([_data(path, mark, outcome) for (path, _, mark), outcome in zip(chosen, outcomes, strict=True)])
+        show_json([_data(declared, outcome) for declared, outcome in zip(chosen, outcomes, strict=True)])
         return 1 if failed else 0
     if output is not Format.text:
         told = ["\n".join(_told(outcome)) for outcome in outcomes]
-        cases = [Case(o.name, one[2], text, o.duration_ms) for o, one, text in zip(outcomes, chosen, told, strict=True)]
+        cases = [
+            Case(o.name, one.mark, text, o.duration_ms) for o, one, text in zip(outcomes, chosen, told, strict=True)
+        ]
         show_report(Tested(tuple(cases)), output)
         return 1 if failed else 0
-    for (path, _, mark), outcome in zip(chosen, outcomes, strict=True):
-        print(f"{'ok  ' if outcome.passed else 'FAIL'}  {path}:{mark.line}  {outcome.name}")
+    for declared, outcome in zip(chosen, outcomes, strict=True):
+        print(f"{'ok  ' if outcome.passed else 'FAIL'}  {declared.file}:{declared.mark.line}  {outcome.name}")
         for line in _told(outcome):
             print(f"      {line}")
     if not chosen:
@@ -128,7 +129,7 @@ def _marked(expected: Any, found: Any) -> str:
     return _shown(found) if same(expected, found) else f"{_shown(found)} <"
 
 
-def _data(path: Path, mark: Any, outcome: Outcome) -> dict[str, Any]:
+def _data(declared: DeclaredTest, outcome: Outcome) -> dict[str, Any]:
     differences = [
         {
             "name": d.name,
@@ -140,8 +141,8 @@ def _data(path: Path, mark: Any, outcome: Outcome) -> dict[str, Any]:
         for d in outcome.differences
     ]
     return {
-        "file": str(path),
-        "line": mark.line,
+        "file": str(declared.file),
+        "line": declared.mark.line,
         "name": outcome.name,
         "passed": outcome.passed,
         "problem": outcome.problem,

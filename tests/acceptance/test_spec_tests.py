@@ -246,3 +246,95 @@ def test_every_format_tells_of_failed_tests(folder):
     assert "SF761" in folder("test", "shop.yaml", "-o", "markdown", code=1)
     results = json.loads(folder("test", "shop.yaml", "-o", "sarif", code=1))["runs"][0]["results"]
     assert len(results) == 4
+
+
+FILES = """\
+version: 1
+name: files
+steps:
+  - id: orders
+    type: load
+    source: {connector: csv, path: orders.csv}
+    target: raw.orders
+  - id: late
+    type: transform
+    target: raw.late
+    sql: select *, ordered_at > timestamp '2024-06-01' as late from raw.orders
+  - id: sums
+    type: transform
+    target: marts.sums
+    sql: |
+      select code, sum(amount) as amount, count(note) as notes, bool_or(late) as late from raw.late group by code
+tests:
+  - name: a source has the columns of its file
+    given: {orders: [{code: "007", amount: 1}, {code: "007", amount: 2.5, ordered_at: 2024-07-01 00:00:00}]}
+    expect:
+      marts.sums: [{code: "007", amount: 3.5, notes: 0, late: true}]
+      raw.late: [{code: "007", late: null, note: null}, {code: "007", late: true, note: null}]
+  - name: a table has the columns that the steps above make
+    given: {raw.late: [{code: "1"}, {code: "1", amount: 0.1}, {CODE: "1", Amount: 0.2}]}
+    expect: {marts.sums: [{code: "1", amount: 0.3, notes: 0, late: null}]}
+  - name: no row at all
+    given: {raw.late: []}
+    expect: {marts.sums: []}
+  - name: one empty row
+    given: {raw.late: [{}]}
+    expect: {marts.sums: [{code: null, amount: null, notes: 0}]}
+"""
+ORDERS = 'code,amount,ordered_at,note\n"A1",1.5,2024-01-01 10:00:00,hello\n'
+
+
+def test_given_rows_have_the_columns_of_their_table(folder):
+    """A fixture names what it cares about: types and all other columns are those that the compile check knows."""
+    folder.write("orders.csv", ORDERS)
+    folder.write("files.yaml", FILES)
+    assert "4 tests: passed" in folder("test", "files.yaml")
+
+
+def test_given_files_have_the_columns_of_their_table(folder):
+    """A file of rows may leave out columns as well, and its texts are read by the table's types, not by guessing."""
+    folder.write("orders.csv", ORDERS)
+    folder.write("given.csv", "CODE,amount\n007,1\n")
+    folder.write("wanted.csv", "amount,code\n1.0,007\n")
+    tests = FILES.partition("tests:")[0] + (
+        "tests: [{name: files, given: {orders: {csv: given.csv}}, expect: {marts.sums: {csv: wanted.csv}}}]\n"
+    )
+    folder.write("files.yaml", tests)
+    folder("test", "files.yaml")
+    folder.write("wanted.csv", "amount,code\n1.0,7\n")
+    assert "+  1.0     007 <" in folder("test", "files.yaml", code=1)
+
+
+def test_a_column_that_the_table_does_not_have_is_told_at_its_place(folder):
+    """Every misspelt column and name of a test is told in one go, each with what may have been meant."""
+    folder.write("orders.csv", ORDERS)
+    tests = """\
+tests:
+  - name: misspelt
+    given:
+      orders: [{code: x}, {code: x, amuont: 1}]
+      raw.lat: [{code: x}]
+    state: {marts.sums: {rows: [{codes: x}]}}
+    expect: {marts.summs: []}
+"""
+    folder.write("files.yaml", FILES.partition("tests:")[0] + tests)
+    told = folder("test", "files.yaml", code=1)
+    for line in (
+        "files.yaml:20:37: SF760 test 'misspelt': orders has no column 'amuont'",
+        "did you mean 'amount'?",
+        "files.yaml:21:7: SF760",
+        "did you mean 'raw.late'?",
+        "files.yaml:22:34: SF760",
+        "did you mean 'code'?",
+        "files.yaml:23:14: SF760",
+        "did you mean 'marts.sums'?",
+    ):
+        assert line in told, (line, told)
+
+
+def test_a_value_that_the_column_cannot_hold_is_told_with_its_row(folder):
+    """A given value that is none of its column's type fails the test, and says which row it is."""
+    folder.write("orders.csv", ORDERS)
+    tests = "tests: [{name: bad, given: {orders: [{amount: 1}, {amount: much}]}, expect: {marts.sums: []}}]\n"
+    folder.write("files.yaml", FILES.partition("tests:")[0] + tests)
+    assert 'given orders, row 2: Failed to cast value to numerical: "much"' in folder("test", "files.yaml", code=1)

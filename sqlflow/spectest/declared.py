@@ -1,0 +1,56 @@
+"""The tests that documents declare, each with its place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlflow.errors import DocumentError
+from sqlflow.problem import Mark
+from sqlflow.spec import Mapping, Node, Sequence, Source, SpecTest, find, read_pipeline
+
+
+@dataclass(frozen=True)
+class DeclaredTest:
+    """A test as it stands in a document. `file` is that document, `pipeline` the one of the steps that it is about."""
+
+    test: SpecTest
+    file: Path
+    pipeline: Path
+    source: Source
+    node: Node
+
+    @property
+    def folder(self) -> Path:
+        """Where the paths of its files start."""
+        return self.file.parent
+
+    @property
+    def mark(self) -> Mark:
+        """Where its name stands."""
+        named = self.node.values.get("name") if isinstance(self.node, Mapping) else None
+        return self.source.at(named or self.node)
+
+    def place(self, *path: str | int) -> Mark:
+        """Return the place of a part of it; `rows` may be left out in the document."""
+        node, key = find(self.node, path)
+        return self.source.at(key or node)
+
+
+def declared_tests(path: Path) -> list[DeclaredTest]:
+    """Return the tests of a document, each with its place.
+
+    Raises:
+        DocumentError: the document cannot be read.
+
+    """
+    read = read_pipeline(path)
+    if isinstance(read, list):
+        raise DocumentError(read)
+    if read.model is None:
+        raise DocumentError(read.diagnosis.problems)
+    node = read.node("tests")
+    nodes = node.items if isinstance(node, Sequence) else []
+    return [
+        DeclaredTest(test, path, path, read.source, item) for test, item in zip(read.model.tests, nodes, strict=True)
+    ]
