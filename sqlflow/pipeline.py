@@ -23,12 +23,12 @@ from sqlflow.errors import DocumentError, SQLFlowError
 from sqlflow.holder import opened
 from sqlflow.plan import Asked, Plan, Request, draft_plan, make_plan, parse_ahead
 from sqlflow.problem import Problem
-from sqlflow.project import Workspace, display, open_workspace
+from sqlflow.project import Workspace, display, open_workspace, pipeline_of
 from sqlflow.registry import Catalog, discover
 from sqlflow.result import RunResult
 from sqlflow.run import Interrupted, execute, find_run
 from sqlflow.sdk import Observer, Opening, Session
-from sqlflow.spec import CheckOptions, Document, Envelope, read_pipeline
+from sqlflow.spec import CheckOptions, Document, Envelope, Tests, read_document, read_pipeline, unfinished
 from sqlflow.spec import Pipeline as PipelineModel
 
 RESERVED = {
@@ -160,7 +160,7 @@ class Pipeline:
         wrong = any(problem.severity == "error" for problem in problems)
         places = {problem.mark for problem in problems}  # one fault is told once
         more = [p for p in compiled.problems if p.mark not in places and not (wrong and p.severity == "unchecked")]
-        found = {*problems, *more}
+        found = {*problems, *more, *unfinished(document)}
         ordered = sorted(found, key=lambda p: (p.mark is None, p.mark or 0, p.code, p.message))
         return replace(compiled, problems=tuple(ordered))
 
@@ -214,15 +214,27 @@ def validate_all(
     with closing(Bench()) as bench, closing(Recorded()) as recorded:
         look = recorded.session if state else (lambda _: None)
         for start in range(0, len(paths), TOGETHER):
-            read = [(path, read_pipeline(path, display(path))) for path in paths[start : start + TOGETHER]]
+            read = [(path, read_document(path, display(path))) for path in paths[start : start + TOGETHER]]
             parse_ahead(document for _, document in read if isinstance(document, Document))
             for path, document in read:
+                if isinstance(document, Document) and document.kind == "test":
+                    yield from _of_tests(document)
+                    continue
                 if path.parent not in projects:
                     projects[path.parent] = open_workspace(path)
                 pipeline = Pipeline(path, catalog, projects[path.parent].afresh(), document)
                 yield from pipeline.compile(
                     profile=profile, vars=vars, bench=bench, look=look, with_functions=with_functions
                 ).problems
+
+
+def _of_tests(document: Document[Tests]) -> Iterator[Problem]:
+    """Yield every problem of a document of tests; those of its pipeline are told with the pipeline."""
+    yield from document.diagnosis.problems
+    if document.model is not None:
+        found = pipeline_of(document)
+        yield from [found] if isinstance(found, Problem) else []
+        yield from unfinished(document)
 
 
 class Recorded:

@@ -11,7 +11,18 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sqlflow.problem import Problem, did_you_mean
-from sqlflow.spec import Diagnosis, Document, Mapping, Profile, Project, find, read_project, validate
+from sqlflow.spec import (
+    Diagnosis,
+    Document,
+    Mapping,
+    Profile,
+    Project,
+    Tests,
+    find,
+    read_pipeline,
+    read_project,
+    validate,
+)
 
 PROJECT_FILE = "sqlflow.yaml"
 
@@ -108,6 +119,21 @@ def open_workspace(start: Path) -> Workspace:
                 return Workspace(candidate, problems=read)
             return Workspace(candidate, read)
     return Workspace(folder.resolve())
+
+
+def pipeline_of(tests: Document[Tests]) -> Path | Problem:
+    """Return the pipeline that a document of tests is about; a Problem where it cannot be read."""
+    if tests.model is None:
+        return tests.diagnosis.problems[0]
+    path = tests.path.parent / tests.model.pipeline
+    read = read_pipeline(path, display(path))
+    if not isinstance(read, list):
+        return path
+    place, why = tests.node("pipeline"), read[0]
+    mark = tests.source.at(place) if place is not None else None
+    hint = "its path starts at the folder of this document" if why.code == "SF101" else why.hint
+    told = f"the pipeline of these tests cannot be read: {why.message}"
+    return Problem("SF760", told, mark, hint, related=(why.mark,) if why.mark is not None else ())
 
 
 def display(path: Path) -> str:

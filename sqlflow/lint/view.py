@@ -30,7 +30,7 @@ _USE = re.compile(r"\$\{?([A-Za-z_]\w*)")
 
 @dataclass
 class Subject:
-    """A document that is looked at. Without a plan it is the project file."""
+    """A document that is looked at. Without a plan it is the project file, or a document of tests."""
 
     document: Document[Any]
     plan: Plan | None = None
@@ -47,7 +47,7 @@ class Subject:
         root = self.document.root
         secrets = frozenset(_secret_fields(root, catalog, self.plan))
         if self.plan is None:
-            return LintPipeline("sqlflow.yaml", to_data(root), secret_fields=secrets)
+            return LintPipeline(self.document.path.name, to_data(root), secret_fields=secrets)
         steps = tuple(self._step(step) for step in self.plan.steps)
         texts = [scalar.text for scalar in _scalars(root)]
         used = _USE.findall("\n".join([*texts, *(source.text for source in self.files.values())]))

@@ -56,7 +56,7 @@ class LintStep:
 
 @dataclass(frozen=True)
 class LintPipeline:
-    """A pipeline as a rule sees it. For the project file itself there are no steps."""
+    """A pipeline as a rule sees it. The project file itself, and documents of tests, have no steps."""
 
     name: str
     document: Any

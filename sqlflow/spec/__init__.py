@@ -18,9 +18,18 @@ from .model import (
     Pipeline,
     Profile,
     Project,
+    Tests,
 )
 from .node import Mapping, Node, Path_, Scalar, Sequence, Source, find, to_data
-from .reader import parse_pipeline, read_pipeline, read_project
+from .reader import (
+    expects_nothing,
+    parse_document,
+    parse_pipeline,
+    read_document,
+    read_pipeline,
+    read_project,
+    unfinished,
+)
 from .resilience import RESILIENCE, CircuitBreaker, RateLimit, Resilience, Retry
 from .spectest import ExpectedRows, Rows, SpecTest, StateRows
 from .text import read_source, resolve
@@ -63,6 +72,7 @@ __all__ = [
     "Source",
     "SpecTest",
     "StateRows",
+    "Tests",
     "Variable",
     "VariableType",
     "Wish",
@@ -70,12 +80,15 @@ __all__ = [
     "as_text",
     "describe",
     "edited",
+    "expects_nothing",
     "expressions",
     "find",
     "interpolate",
     "is_interpolated",
     "laid_out",
+    "parse_document",
     "parse_pipeline",
+    "read_document",
     "read_pipeline",
     "read_project",
     "read_source",
@@ -84,5 +97,6 @@ __all__ = [
     "text_hint",
     "to_data",
     "unescape",
+    "unfinished",
     "validate",
 ]

@@ -23,6 +23,7 @@ class Document(Generic[M]):
     root: Mapping
     model: M | None
     diagnosis: Diagnosis
+    kind: str = "pipeline"
 
     def node(self, key: str) -> Node | None:
         """Return the node under a top-level key."""

@@ -146,6 +146,28 @@ class Pipeline(ConfigModel):
     """Tests on given rows, for `sqlflow test`."""
 
 
+class Tests(ConfigModel):
+    """A document of tests that stands apart from the pipeline that they are about."""
+
+    version: Version
+    """Version of the document's grammar."""
+
+    kind: Literal["test"]
+    """Kind of the document."""
+
+    description: str | None = None
+    """What the tests are about."""
+
+    pipeline: str = Field(min_length=1)
+    """File of the pipeline; its path starts at this document's folder."""
+
+    vars: dict[VariableName, Annotated[Any, WithJsonSchema(VALUE_SCHEMA)]] = Field(default_factory=dict)
+    """Values of variables in every test that does not say otherwise."""
+
+    tests: list[SpecTest] = Field(min_length=1)
+    """Tests on given rows."""
+
+
 class Profile(ConfigModel):
     """A named environment."""
 

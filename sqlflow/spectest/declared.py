@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sqlflow.errors import DocumentError
-from sqlflow.problem import Mark
-from sqlflow.spec import Mapping, Node, Sequence, Source, SpecTest, find, read_pipeline
+from sqlflow.problem import Mark, Problem
+from sqlflow.project import display, pipeline_of
+from sqlflow.spec import Mapping, Node, Sequence, Source, SpecTest, find, read_document
 
 
 @dataclass(frozen=True)
@@ -44,13 +45,18 @@ def declared_tests(path: Path) -> list[DeclaredTest]:
         DocumentError: the document cannot be read.
 
     """
-    read = read_pipeline(path)
+    read = read_document(path, display(path))
     if isinstance(read, list):
         raise DocumentError(read)
     if read.model is None:
         raise DocumentError(read.diagnosis.problems)
+    pipeline, shared = path, {}
+    if read.kind == "test":
+        found, shared = pipeline_of(read), read.model.vars
+        if isinstance(found, Problem):
+            raise DocumentError([found])
+        pipeline = found
     node = read.node("tests")
     nodes = node.items if isinstance(node, Sequence) else []
-    return [
-        DeclaredTest(test, path, path, read.source, item) for test, item in zip(read.model.tests, nodes, strict=True)
-    ]
+    tests = [test.model_copy(update={"vars": {**shared, **test.vars}}) for test in read.model.tests]
+    return [DeclaredTest(test, path, pipeline, read.source, item) for test, item in zip(tests, nodes, strict=True)]

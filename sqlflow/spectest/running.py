@@ -16,7 +16,7 @@ from sqlflow.pipeline import Pipeline, run_plan
 from sqlflow.registry import Catalog
 from sqlflow.result import RunResult
 from sqlflow.sdk import Column, Select, Session, TableSchema, did_you_mean
-from sqlflow.spec import ExpectedRows, SpecTest
+from sqlflow.spec import ExpectedRows, SpecTest, expects_nothing
 
 from .declared import DeclaredTest
 from .fixtures import names_of
@@ -31,6 +31,8 @@ def run_test(declared: DeclaredTest, catalog: Catalog, profile: str | None = Non
     test, problem = declared.test, ""
     differences: Sequence[Difference] = ()
     try:
+        if not test.is_finished:
+            raise DocumentError([expects_nothing(test, declared.mark)])
         differences, problem = _run(declared, catalog, profile)
     except SQLFlowError as error:
         expected = isinstance(error, DocumentError) and any(p.code == test.error for p in error.problems)
@@ -51,7 +53,9 @@ def _run(declared: DeclaredTest, catalog: Catalog, profile: str | None) -> tuple
             problem = _verdict(test, result)
             if problem or result.session is None:
                 return (), problem
-            found = [_held(staging, name, rows, result.session) for name, rows in test.expect.items()]
+            found = [
+                _held(staging, name, rows, result.session) for name, rows in test.expect.items() if rows is not None
+            ]
     return [difference for difference in found if difference], ""
 
 

@@ -69,7 +69,7 @@ class Staging:
             else:
                 steps.append(self._isolated(step, loads))
         for name, rows in self.test.expect.items():
-            if rows.rows is None and (wanted := self.read(("expect", name), rows)) is not None:
+            if rows is not None and rows.rows is None and (wanted := self.read(("expect", name), rows)) is not None:
                 self.expected[name] = wanted
         if self.problems:
             raise DocumentError(sorted(self.problems, key=lambda p: p.mark or self.declared.mark))

@@ -147,6 +147,7 @@ class Folder:
 
     def write(self, name, text):
         """Write a file."""
+        (self.path / name).parent.mkdir(parents=True, exist_ok=True)
         (self.path / name).write_text(text, encoding="utf-8")
 
     def __call__(self, *words, code=0):
@@ -217,7 +218,6 @@ def _without(folder, name):
 @pytest.mark.parametrize(
     ("tests", "told"),
     [
-        ("[{name: x, expect: {}}]", "a test expects rows"),
         ("[{name: x, given: {orders: {}}, error: SF701}]", "one of rows, csv, parquet"),
         ("[{name: x, exepct: {}}]", "did you mean 'expect'?"),
         ("[{name: x, error: nonsense}]", "error"),
@@ -227,6 +227,14 @@ def test_a_test_that_is_none_is_told_by_validate(folder, tests, told):
     """The shape of tests is checked with the document."""
     folder.write("shop.yaml", PIPELINE + f"tests: {tests}\n")
     assert told in folder("validate", "shop.yaml", code=2)
+
+
+def test_a_test_that_expects_nothing_yet_fails(folder):
+    """A test without an expectation may stand in a document that is being written, but it never passes."""
+    folder.write("shop.yaml", PIPELINE + "tests: [{name: x}, {name: y, expect: {marts.daily: }}]\n")
+    folder.write("not/there.csv", "order_id,status,amount,updated_at\n1,paid,1,2024-03-01 10:00:00\n")
+    assert folder("validate", "shop.yaml").count("SF760 warning: test ") == 2
+    assert folder("test", "shop.yaml", code=1).count("does not say what it expects") == 2
 
 
 def test_selecting_nothing_is_an_error(folder):

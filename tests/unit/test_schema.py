@@ -22,7 +22,7 @@ from sqlflow.schema import schema_of
 from sqlflow.spec import read_pipeline, to_data
 
 ROOT = Path(__file__).parents[2]
-KINDS = ("pipeline", "project", "run")
+KINDS = ("pipeline", "test", "project", "run")
 STRUCTURAL = {"SF201", "SF202", "SF203", "SF204", "SF205", "SF310", "SF311", "SF320", "SF321"}
 SPECS = sorted(p for p in ROOT.glob("specs/**/*.yaml") if p.name != "sqlflow.yaml" and "expected" not in p.parts)
 
