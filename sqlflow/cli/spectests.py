@@ -26,6 +26,9 @@ def run(
         list[str] | None,
         typer.Option("--select", "-s", help="Only tests of these names; * stands for anything.", show_default=False),
     ] = None,
+    record: Annotated[
+        bool, typer.Option("--record", help="Write the rows that come into tests that do not say what they expect.")
+    ] = False,
     profile: ProfileOption = None,
     output: FormatOption = Format.text,
 ) -> int:  # fmt: skip
@@ -37,7 +40,7 @@ def run(
     from sqlflow.pipeline import installed
     from sqlflow.problem import Problem
     from sqlflow.report import Case, Tested
-    from sqlflow.spectest import declared_tests, run_test
+    from sqlflow.spectest import declared_tests, run_test, write_records
 
     from .render import plural, show_json
     from .reporting import show_report, tell
@@ -61,7 +64,8 @@ def run(
         raise DocumentError([Problem("SF411", f"no test is called {', '.join(select)}", None, hint)])
     catalog = installed()
     with ThreadPoolExecutor(min(4, cpu_count() or 1)) as pool:
-        outcomes = list(pool.map(lambda one: run_test(one, catalog, profile), chosen))
+        outcomes = list(pool.map(lambda one: run_test(one, catalog, profile, record=record), chosen))
+    write_records(zip(chosen, outcomes, strict=True))
     failed = sum(not outcome.passed for outcome in outcomes)
     if output is Format.json:
         show_json([_data(declared, outcome) for declared, outcome in zip(chosen, outcomes, strict=True)])
@@ -77,6 +81,8 @@ def run(
         print(f"{'ok  ' if outcome.passed else 'FAIL'}  {declared.file}:{declared.mark.line}  {outcome.name}")
         for line in _told(outcome):
             print(f"      {line}")
+        for name, rows in outcome.recorded.items():
+            print(f"      {name}: {plural(len(rows), 'row')} written under expect")
     if not chosen:
         print("no tests: write some under `tests:` in a document", file=sys.stderr)
     print(f"{plural(len(outcomes), 'test')}: " + (f"{failed} failed" if failed else "passed"))
@@ -147,6 +153,7 @@ def _data(declared: DeclaredTest, outcome: Outcome) -> dict[str, Any]:
         "passed": outcome.passed,
         "problem": outcome.problem,
         "differences": differences,
+        "recorded": {name: len(rows) for name, rows in outcome.recorded.items()},
         "duration_ms": round(outcome.duration_ms, 1),
     }
 

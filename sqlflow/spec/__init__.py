@@ -30,7 +30,9 @@ from .reader import (
     read_project,
     unfinished,
 )
+from .recording import recorded
 from .resilience import RESILIENCE, CircuitBreaker, RateLimit, Resilience, Retry
+from .rewriting import rewrite
 from .spectest import ExpectedRows, Rows, SpecTest, StateRows
 from .text import read_source, resolve
 from .variable import ForEach, Variable, VariableType
@@ -92,7 +94,9 @@ __all__ = [
     "read_pipeline",
     "read_project",
     "read_source",
+    "recorded",
     "resolve",
+    "rewrite",
     "substitute",
     "text_hint",
     "to_data",

@@ -2,6 +2,7 @@
 
 from .declared import DeclaredTest, declared_tests
 from .outcome import Difference, Outcome, same
+from .recording import write_records
 from .running import run_test
 
-__all__ = ["DeclaredTest", "Difference", "Outcome", "declared_tests", "run_test", "same"]
+__all__ = ["DeclaredTest", "Difference", "Outcome", "declared_tests", "run_test", "same", "write_records"]

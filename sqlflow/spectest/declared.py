@@ -20,6 +20,7 @@ class DeclaredTest:
     pipeline: Path
     source: Source
     node: Node
+    position: int
 
     @property
     def folder(self) -> Path:
@@ -59,4 +60,5 @@ def declared_tests(path: Path) -> list[DeclaredTest]:
     node = read.node("tests")
     nodes = node.items if isinstance(node, Sequence) else []
     tests = [test.model_copy(update={"vars": {**shared, **test.vars}}) for test in read.model.tests]
-    return [DeclaredTest(test, path, pipeline, read.source, item) for test, item in zip(tests, nodes, strict=True)]
+    pairs = enumerate(zip(tests, nodes, strict=True))
+    return [DeclaredTest(test, path, pipeline, read.source, item, position) for position, (test, item) in pairs]

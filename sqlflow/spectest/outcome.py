@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
@@ -39,6 +39,8 @@ class Outcome:
     differences: tuple[Difference, ...] = ()
     problem: str = ""
     duration_ms: float = 0.0
+    recorded: Mapping[str, Sequence[Row]] = field(default_factory=dict)
+    """Rows that came where the test did not say yet what it expects, by table or export."""
 
     @property
     def passed(self) -> bool:

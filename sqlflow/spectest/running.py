@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
@@ -15,32 +15,39 @@ from sqlflow.errors import DocumentError, SQLFlowError
 from sqlflow.pipeline import Pipeline, run_plan
 from sqlflow.registry import Catalog
 from sqlflow.result import RunResult
-from sqlflow.sdk import Column, Select, Session, TableSchema, did_you_mean
+from sqlflow.sdk import Column, Select, Session, StepError, TableSchema, did_you_mean
 from sqlflow.spec import ExpectedRows, SpecTest, expects_nothing
 
 from .declared import DeclaredTest
 from .fixtures import names_of
-from .outcome import Difference, Outcome, compared
+from .outcome import Difference, Outcome, Row, compared
 from .staging import Staging
 from .standins import all_rows
 
 
-def run_test(declared: DeclaredTest, catalog: Catalog, profile: str | None = None) -> Outcome:
-    """Run a test; what keeps it from running is told in the outcome."""
+def run_test(declared: DeclaredTest, catalog: Catalog, profile: str | None = None, *, record: bool = False) -> Outcome:
+    """Run a test; what keeps it from running is told in the outcome.
+
+    `record`: where it does not say yet what it expects, the rows that come are in the outcome.
+    """
     started = time.perf_counter()
     test, problem = declared.test, ""
     differences: Sequence[Difference] = ()
+    rows: Mapping[str, Sequence[Row]] = {}
     try:
-        if not test.is_finished:
+        if not test.is_finished and not record:
             raise DocumentError([expects_nothing(test, declared.mark)])
-        differences, problem = _run(declared, catalog, profile)
+        differences, problem, rows = _run(declared, catalog, profile)
     except SQLFlowError as error:
         expected = isinstance(error, DocumentError) and any(p.code == test.error for p in error.problems)
         problem = "" if expected or (test.error and error.code == test.error) else str(error)
-    return Outcome(test.name, tuple(differences), problem, (time.perf_counter() - started) * 1000)
+    took = (time.perf_counter() - started) * 1000
+    return Outcome(test.name, tuple(differences), problem, took, {} if differences else rows)
 
 
-def _run(declared: DeclaredTest, catalog: Catalog, profile: str | None) -> tuple[Sequence[Difference], str]:
+def _run(
+    declared: DeclaredTest, catalog: Catalog, profile: str | None
+) -> tuple[Sequence[Difference], str, Mapping[str, Sequence[Row]]]:
     test = declared.test
     plan = Pipeline(declared.pipeline, catalog).plan(profile=profile, vars=test.vars, offline=True, sources=False)
     with tempfile.TemporaryDirectory(prefix="sqlflow-test-") as folder:
@@ -52,11 +59,11 @@ def _run(declared: DeclaredTest, catalog: Catalog, profile: str | None) -> tuple
         with run_plan(staged, catalog, keep_open=True) as result:
             problem = _verdict(test, result)
             if problem or result.session is None:
-                return (), problem
-            found = [
-                _held(staging, name, rows, result.session) for name, rows in test.expect.items() if rows is not None
-            ]
-    return [difference for difference in found if difference], ""
+                return (), problem, {}
+            session, wanted = result.session, {name: test.expect.get(name) for name in staging.names}
+            found = [_held(staging, name, rows, session) for name, rows in wanted.items() if rows is not None]
+            rows = {name: _rows(staging, name, session) for name, rows in wanted.items() if rows is None}
+    return [difference for difference in found if difference], "", rows
 
 
 def _verdict(test: SpecTest, result: RunResult) -> str:
@@ -91,6 +98,21 @@ def _held(staging: Staging, name: str, expected: ExpectedRows, session: Session)
     shown = {column: found.name for column, found in own.items()} or {column: column for column in schema.names}
     rows = [{column: row[name] for column, name in shown.items()} for row in session.arrow(sql).to_pylist()]
     return compared(name, list(shown), wanted, rows, subset=expected.match == "subset", ordered=expected.ordered)
+
+
+def _rows(staging: Staging, name: str, session: Session) -> Sequence[Row]:
+    """Return the rows of a table or an export, those of a table in the order of their values.
+
+    Raises:
+        StepError: there are none to speak of.
+
+    """
+    made = _made(staging, name, session)
+    if isinstance(made, str):
+        raise StepError(f"{name}: {made}")
+    order = "" if name in staging.outputs else " ORDER BY ALL"
+    rows: list[Row] = session.arrow(f"FROM ({made[0]}){order}").to_pylist()
+    return rows
 
 
 def _made(staging: Staging, name: str, session: Session) -> tuple[str, TableSchema] | str:

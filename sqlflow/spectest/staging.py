@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,8 @@ class Staging:
         self.problems: list[Problem] = []
         self.outputs: dict[str, Path] = {}
         """Where the rows of an expected export are, by its id."""
+        self.names: list[str] = []
+        """The tables and exports that count."""
         self.expected: dict[str, Given] = {}
         """Rows that are expected and stand in files, by the name of their table or export."""
 
@@ -57,6 +59,7 @@ class Staging:
         given_steps, given_tables = self._sorted()
         loads = {name: self._rows(("given", name), self.compiled.batches.get(name)) for name in given_steps}
         filled = {table_key(name) for name in self.test.given if name not in given_steps}
+        self.names = list(self.test.expect) or ([] if self.test.error else self._leaves(given_steps, set(given_tables)))
         needed = self._needed(filled)
         steps: list[PlannedStep] = []
         fills = [self._fill(key, part, name) for key, (part, name) in given_tables.items()]
@@ -100,7 +103,7 @@ class Staging:
     def _needed(self, filled: set[str]) -> set[str]:
         """Return the steps that make what is expected, down to what is given."""
         wanted: set[str] = set()
-        for name in self.test.expect:
+        for name in self.names:
             key = table_key(name)
             makers = {s.id for s in self.plan.steps if key in {table_key(t) for t in s.plan.writes}}
             if name in self.by_id and not self.by_id[name].plan.writes:
@@ -110,7 +113,7 @@ class Staging:
                 hint = did_you_mean(name, known, noun="table or export")
                 self._refuse(f"nothing writes {name!r}, which is expected", hint, "expect", name)
             wanted |= makers
-        if not self.test.expect:  # it is to fail somewhere
+        if not self.names:  # it is to fail somewhere
             wanted = {s.id for s in self.plan.steps if s.plan.writes or not _destinations(s)}
         found: set[str] = set()
         stack = list(wanted)
@@ -121,6 +124,25 @@ class Staging:
             found.add(step.id)
             stack += [other for other in self.plan.waits_for[step.id] if not _destinations(self.by_id[other])]
         return found
+
+    def _leaves(self, loads: list[str], tables: set[str]) -> list[str]:
+        """Return the tables that are made of nothing but what is given, and that no step reads on their way."""
+        made: dict[str, PlannedStep] = {}
+        for step in self.plan.steps:
+            reads = {table_key(t) for t in step.reads}
+            writes = {table_key(t) for t in step.plan.writes}
+            ready = all(other in made or {table_key(t) for t in self.by_id[other].plan.writes} & tables
+                        for other in self.plan.waits_for[step.id])  # fmt: skip
+            starts = step.id in loads or (bool(reads) and not _sources(step))
+            if starts and ready and writes and not writes & tables and reads <= tables | _written(made.values()):
+                made[step.id] = step
+        read = {table_key(t) for step in made.values() for t in step.reads - step.plan.writes}
+        found = [getattr(s.given.config, "target", None) or sorted(s.plan.writes) for s in made.values()]
+        named = [name for names in found for name in ([names] if isinstance(names, str) else names)]
+        leaves = [name for name in dict.fromkeys(named) if table_key(name) not in read]
+        if not leaves:
+            self._refuse("nothing is made of what it gives alone", "name tables under expect")
+        return leaves
 
     def _isolated(self, step: PlannedStep, given: Mapping[str, Given | None]) -> PlannedStep:
         """Return a step that reads and writes nothing outside of the test."""
@@ -201,6 +223,10 @@ def _columns(config: Any) -> dict[str, ColumnSpec]:
         moment = cursor or ColumnSpec(type="TIMESTAMP")
         columns |= {"valid_from": moment, "valid_to": moment, "is_current": ColumnSpec(type="BOOLEAN")}
     return columns
+
+
+def _written(steps: Iterable[PlannedStep]) -> set[str]:
+    return {table_key(t) for step in steps for t in step.plan.writes}
 
 
 def _sources(step: PlannedStep) -> list[str]:

@@ -346,3 +346,67 @@ def test_a_value_that_the_column_cannot_hold_is_told_with_its_row(folder):
     tests = "tests: [{name: bad, given: {orders: [{amount: 1}, {amount: much}]}, expect: {marts.sums: []}}]\n"
     folder.write("files.yaml", FILES.partition("tests:")[0] + tests)
     assert 'given orders, row 2: Failed to cast value to numerical: "much"' in folder("test", "files.yaml", code=1)
+
+
+DRAFTS = """\
+tests:
+  # the first
+  - name: nothing is said yet
+    given:
+      orders:   # as they come
+        - {order_id: 1, status: paid, amount: 10, updated_at: 2024-03-01 10:00:00}
+
+  - name: a table is named
+    given: {orders: [{order_id: 2, amount: 0.5, updated_at: 2024-03-01 10:00:00}]}
+    expect:
+      raw.orders:
+      report: []   # no order is paid
+
+  - name: all is said
+    given: {orders: []}
+    expect: {marts.daily: []}
+"""
+
+
+def test_first_expectations_are_recorded(folder):
+    """--record writes the rows that come where a test says nothing yet, and such a test passes from then on."""
+    folder.write("shop.yaml", PIPELINE + DRAFTS)
+    told = folder("test", "shop.yaml", "--record")
+    assert told.count("1 row written under expect") == 2
+    want = DRAFTS.replace(
+        "\n  - name: a table",
+        "    expect:\n      marts.daily:\n        - {day: 2024-03-01, orders: 1, revenue: 10.00}\n\n  - name: a table",
+    ).replace(
+        "      raw.orders:\n",
+        "      raw.orders:\n        - {order_id: 2, status: null, amount: 0.50, updated_at: 2024-03-01 10:00:00}\n",
+    )
+    assert (folder.path / "shop.yaml").read_text() == PIPELINE + want
+    assert "3 tests: passed" in folder("test", "shop.yaml")
+    folder("validate", "shop.yaml", code=2)  # the file of the source is not there
+    assert "written" not in folder("test", "shop.yaml", "--record")
+    assert (folder.path / "shop.yaml").read_text() == PIPELINE + want
+
+
+def test_nothing_is_recorded_of_a_test_that_fails(folder):
+    """An expectation that is not met is never replaced, and a run that fails expects nothing."""
+    tests = """\
+tests:
+  - {name: wrong, given: {orders: []}, expect: {marts.daily: [{orders: 1}], raw.orders: }}
+  - {name: fails, given: {orders: [{amount: -1}]}}
+  - {name: no way, given: {}}
+"""
+    folder.write("shop.yaml", PIPELINE + tests)
+    told = folder("test", "shop.yaml", "--record", code=1)
+    assert "3 tests: 3 failed" in told
+    assert "nothing is made of what it gives alone" in told
+    assert (folder.path / "shop.yaml").read_text() == PIPELINE + tests
+
+
+def test_documents_of_tests_are_recorded_as_well(folder):
+    """The rows go into the document in which the test stands, and its pipeline is left alone."""
+    folder.write("shop.yaml", PIPELINE)
+    tests = "version: 1\nkind: test\npipeline: ../shop.yaml\ntests:\n  - name: x\n    given: {orders: []}\n"
+    folder.write("t/tests.yaml", tests)
+    assert json.loads(folder("test", "t", "--record", "-o", "json"))[0]["recorded"] == {"marts.daily": 0}
+    assert (folder.path / "t/tests.yaml").read_text() == tests + "    expect:\n      marts.daily: []\n"
+    assert (folder.path / "shop.yaml").read_text() == PIPELINE
