@@ -11,6 +11,7 @@ from .references import (
     read_query,
     read_statements,
 )
+from .scripts import read_script_habits
 from .syntax import SqlSyntaxError, foresee
 from .values import holds, with_literals
 
@@ -27,6 +28,7 @@ __all__ = [
     "read_expression",
     "read_habits",
     "read_query",
+    "read_script_habits",
     "read_statements",
     "same",
     "with_literals",

@@ -36,16 +36,16 @@ def _pretty(sql: str) -> str | None:
     import sqlglot
 
     try:
-        tokens = _tokens(sql)
+        words = tokens(sql)
         trees = [tree for tree in sqlglot.parse(sql, read="duckdb") if tree is not None]
-        if len(trees) != 1 or any(token.comments for token in tokens) or "--" in sql or "/*" in sql:
+        if len(trees) != 1 or any(word.comments for word in words) or "--" in sql or "/*" in sql:
             return None
         text = _infixed(trees[0]).sql(
             dialect="duckdb", pretty=True, pad=2, indent=2, normalize_functions="lower", max_text_width=WIDTH
         )
         if sqlglot.parse_one(text, read="duckdb") != trees[0]:
             return None
-        return _in_small_letters(text, {token.text for token in tokens if token.token_type.name == "VAR"})
+        return _in_small_letters(text, {word.text for word in words if word.token_type.name == "VAR"})
     except (sqlglot.errors.SqlglotError, RecursionError):
         return None
 
@@ -66,7 +66,8 @@ def _infixed(tree: Any) -> Any:
     return tree.copy().transform(change)
 
 
-def _tokens(sql: str) -> list[Any]:
+def tokens(sql: str) -> list[Any]:
+    """Return the words of a text: each with `token_type`, `text`, `start` and `end`."""
     from sqlglot.dialects import DuckDB
 
     return list(DuckDB().tokenize(sql))
@@ -75,7 +76,7 @@ def _tokens(sql: str) -> list[Any]:
 def _in_small_letters(text: str, names: set[str]) -> str:
     """Write keywords small; names that stood there so, values and parameters stay as they are."""
     parts, position = [], 0
-    for token in _tokens(text):
+    for token in tokens(text):
         written = text[token.start : token.end + 1]
         small = token.token_type.name not in _VALUES and written == token.text and written not in names
         parts += [text[position : token.start], written.lower() if small and written.isupper() else written]
