@@ -217,11 +217,11 @@ class Project(ConfigModel):
     connections: dict[Name, Any] = Field(default_factory=dict)
     """Connections of every pipeline."""
 
+    default_profile: Name | None = None
+    """Profile used when none is asked for."""
+
     profiles: dict[Name, Any] = Field(default_factory=dict)
     """Environments, by name."""
 
     lint: dict[str, LintLevel] = Field(default_factory=dict)
     """Levels of lint rules by their codes: `off`, `warn` or `error`."""
-
-    default_profile: Name | None = None
-    """Profile used when none is asked for."""

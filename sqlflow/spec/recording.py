@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Mapping as Map
-from datetime import date, datetime, time
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -165,7 +165,7 @@ def _scalar(value: Any) -> str:
         return {None: "null", True: "true", False: "false"}[data]
     if isinstance(data, (int, float)):
         return _number(data)
-    plain = isinstance(value, (date, time)) or _PLAIN.fullmatch(data) is not None
+    plain = type(value) is date or _PLAIN.fullmatch(data) is not None  # not every parser takes 10:00 in braces
     return data if plain and resolve(data) == data else _quoted(data)
 
 

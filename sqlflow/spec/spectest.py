@@ -75,11 +75,11 @@ class SpecTest(ConfigModel):
     vars: dict[VariableName, Annotated[Any, WithJsonSchema(VALUE_SCHEMA)]] = Field(default_factory=dict)
     """Values of variables."""
 
-    given: dict[str, Annotated[Rows, BeforeValidator(_rows), _OrList]] = Field(default_factory=dict)
-    """Rows by name: of a table, which then is not written, or of a load's id, which then reads them."""
-
     state: dict[str, Annotated[StateRows, BeforeValidator(_rows), _OrList]] = Field(default_factory=dict)
     """Rows that tables hold before the run, as if an earlier one had written them."""
+
+    given: dict[str, Annotated[Rows, BeforeValidator(_rows), _OrList]] = Field(default_factory=dict)
+    """Rows by name: of a table, which then is not written, or of a load's id, which then reads them."""
 
     expect: dict[str, Annotated[ExpectedRows, BeforeValidator(_rows), _OrList] | None] = Field(default_factory=dict)
     """Rows by name: of a table, or of an export's id. Of a name without rows, those that come are to be recorded."""

@@ -12,7 +12,7 @@ from sqlflow.errors import DocumentError, SQLFlowError
 from sqlflow.plan import Plan, PlannedStep, table_key
 from sqlflow.problem import Problem, did_you_mean
 from sqlflow.registry import Catalog
-from sqlflow.sdk import BoundEndpoint, ColumnSpec, Role, StepInput, StepPlan, StepType, TableSchema, roles
+from sqlflow.sdk import BoundEndpoint, ColumnSpec, Role, StepInput, StepPlan, StepType, TableSchema, TableStep, roles
 from sqlflow.spec import Rows
 
 from .declared import DeclaredTest
@@ -59,8 +59,9 @@ class Staging:
         given_steps, given_tables = self._sorted()
         loads = {name: self._rows(("given", name), self.compiled.batches.get(name)) for name in given_steps}
         filled = {table_key(name) for name in self.test.given if name not in given_steps}
-        self.names = list(self.test.expect) or ([] if self.test.error else self._leaves(given_steps, set(given_tables)))
-        needed = self._needed(filled)
+        reached = self._reached(given_steps, given_tables, filled)
+        self.names = list(self.test.expect) or ([] if self.test.error else self._leaves(reached.values()))
+        needed = self._needed(filled, reached)
         steps: list[PlannedStep] = []
         fills = [self._fill(key, part, name) for key, (part, name) in given_tables.items()]
         first = frozenset(step.id for step in fills)
@@ -100,8 +101,8 @@ class Staging:
                 self._refuse(f"{name!r} is {what}", did_you_mean(name, known, noun=noun), part, name)
         return steps, found
 
-    def _needed(self, filled: set[str]) -> set[str]:
-        """Return the steps that make what is expected, down to what is given."""
+    def _needed(self, filled: set[str], reached: Iterable[str]) -> set[str]:
+        """Return the steps that make what is expected, down to what is given; those `reached` where one is to fail."""
         wanted: set[str] = set()
         for name in self.names:
             key = table_key(name)
@@ -113,8 +114,8 @@ class Staging:
                 hint = did_you_mean(name, known, noun="table or export")
                 self._refuse(f"nothing writes {name!r}, which is expected", hint, "expect", name)
             wanted |= makers
-        if not self.names:  # it is to fail somewhere
-            wanted = {s.id for s in self.plan.steps if s.plan.writes or not _destinations(s)}
+        if not self.names:
+            wanted = set(reached) or {s.id for s in self.plan.steps if s.plan.writes or not _destinations(s)}
         found: set[str] = set()
         stack = list(wanted)
         while stack:
@@ -125,24 +126,32 @@ class Staging:
             stack += [other for other in self.plan.waits_for[step.id] if not _destinations(self.by_id[other])]
         return found
 
-    def _leaves(self, loads: list[str], tables: set[str]) -> list[str]:
-        """Return the tables that are made of nothing but what is given, and that no step reads on their way."""
+    def _reached(self, loads: Iterable[str], given: Iterable[str], filled: set[str]) -> dict[str, PlannedStep]:
+        """Return the steps that run on what is `given` alone; tables that are `filled` stay as they are."""
         made: dict[str, PlannedStep] = {}
+        there, touched = set(given), set(given)
         for step in self.plan.steps:
-            reads = {table_key(t) for t in step.reads}
-            writes = {table_key(t) for t in step.plan.writes}
-            ready = all(other in made or {table_key(t) for t in self.by_id[other].plan.writes} & tables
-                        for other in self.plan.waits_for[step.id])  # fmt: skip
-            starts = step.id in loads or (bool(reads) and not _sources(step))
-            if starts and ready and writes and not writes & tables and reads <= tables | _written(made.values()):
-                made[step.id] = step
-        read = {table_key(t) for step in made.values() for t in step.reads - step.plan.writes}
-        found = [getattr(s.given.config, "target", None) or sorted(s.plan.writes) for s in made.values()]
-        named = [name for names in found for name in ([names] if isinstance(names, str) else names)]
-        leaves = [name for name in dict.fromkeys(named) if table_key(name) not in read]
+            reads, writes = _keys(step.reads), _keys(step.plan.writes)
+            waits = (self.by_id[other] for other in self.plan.waits_for[step.id])
+            ready = all(other.id in made or _keys(other.plan.writes) & filled for other in waits)
+            if not ready or reads - there - writes or writes & filled or _destinations(step):
+                continue
+            if step.id not in loads and _sources(step):
+                continue
+            there |= writes
+            made[step.id] = step
+            touched |= writes if step.id in loads or reads & touched else set()
+        return {name: step for name, step in made.items() if _keys(step.reads | step.plan.writes) & touched}
+
+    def _leaves(self, reached: Iterable[PlannedStep]) -> list[str]:
+        """Return the tables that steps make and that none of them reads."""
+        steps = list(reached)
+        read = {key for step in steps for key in _keys(step.reads) - _keys(step.plan.writes)}
+        made = [[s.given.config.target] if isinstance(s.step_type, TableStep) else sorted(s.plan.writes) for s in steps]
+        leaves = [name for names in made for name in names if table_key(name) not in read]
         if not leaves:
             self._refuse("nothing is made of what it gives alone", "name tables under expect")
-        return leaves
+        return list(dict.fromkeys(leaves))
 
     def _isolated(self, step: PlannedStep, given: Mapping[str, Given | None]) -> PlannedStep:
         """Return a step that reads and writes nothing outside of the test."""
@@ -225,8 +234,8 @@ def _columns(config: Any) -> dict[str, ColumnSpec]:
     return columns
 
 
-def _written(steps: Iterable[PlannedStep]) -> set[str]:
-    return {table_key(t) for step in steps for t in step.plan.writes}
+def _keys(tables: Iterable[str]) -> set[str]:
+    return {table_key(table) for table in tables}
 
 
 def _sources(step: PlannedStep) -> list[str]:

@@ -378,7 +378,7 @@ def test_first_expectations_are_recorded(folder):
         "    expect:\n      marts.daily:\n        - {day: 2024-03-01, orders: 1, revenue: 10.00}\n\n  - name: a table",
     ).replace(
         "      raw.orders:\n",
-        "      raw.orders:\n        - {order_id: 2, status: null, amount: 0.50, updated_at: 2024-03-01 10:00:00}\n",
+        '      raw.orders:\n        - {order_id: 2, status: null, amount: 0.50, updated_at: "2024-03-01 10:00:00"}\n',
     )
     assert (folder.path / "shop.yaml").read_text() == PIPELINE + want
     assert "3 tests: passed" in folder("test", "shop.yaml")

@@ -64,8 +64,8 @@ def test_rows_are_read_as_they_came(rows, flow):
         (Decimal("12345678901234567.89"), '"12345678901234567.89"'),
         (Decimal(7), "7"),
         (date(2024, 3, 1), "2024-03-01"),
-        (datetime(2024, 3, 1, 10), "2024-03-01 10:00:00"),  # noqa: DTZ001 - the database's own have no zone
-        (time(10), "10:00:00"),
+        (datetime(2024, 3, 1, 10), '"2024-03-01 10:00:00"'),  # noqa: DTZ001 - the database's own have no zone
+        (time(10), '"10:00:00"'),
         ("2024-03-01", '"2024-03-01"'),
         ("two words", "two words"),
         ("007", '"007"'),
@@ -77,7 +77,7 @@ def test_rows_are_read_as_they_came(rows, flow):
     ],
 )
 def test_values_look_as_a_person_would_write_them(value, text):
-    """Numbers and times are plain, and text is in quotes only where YAML would take it for something else."""
+    """Numbers and dates are plain, and text is in quotes only where YAML would take it for something else."""
     assert f"- {{v: {text}}}" in written(HEAD + "tests:\n  - name: x\n", {"t": [{"v": value}]})
 
 
