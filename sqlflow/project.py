@@ -15,6 +15,7 @@ from sqlflow.spec import (
     Diagnosis,
     Document,
     Mapping,
+    Pipeline,
     Profile,
     Project,
     Tests,
@@ -121,14 +122,14 @@ def open_workspace(start: Path) -> Workspace:
     return Workspace(folder.resolve())
 
 
-def pipeline_of(tests: Document[Tests]) -> Path | Problem:
+def pipeline_of(tests: Document[Tests]) -> Document[Pipeline] | Problem:
     """Return the pipeline that a document of tests is about; a Problem where it cannot be read."""
     if tests.model is None:
         return tests.diagnosis.problems[0]
     path = tests.path.parent / tests.model.pipeline
     read = read_pipeline(path, display(path))
     if not isinstance(read, list):
-        return path
+        return read
     place, why = tests.node("pipeline"), read[0]
     mark = tests.source.at(place) if place is not None else None
     hint = "its path starts at the folder of this document" if why.code == "SF101" else why.hint

@@ -11,7 +11,7 @@ import typer
 from .options import Format, FormatOption, ProfileOption
 
 if TYPE_CHECKING:
-    from sqlflow.spectest import DeclaredTest, Difference, Outcome
+    from sqlflow.spectest import DeclaredTest, Outcome
 
 EXAMPLE = "Example: sqlflow test specs/orders.yaml --select 'late*'"
 
@@ -29,18 +29,20 @@ def run(
     record: Annotated[
         bool, typer.Option("--record", help="Write the rows that come into tests that do not say what they expect.")
     ] = False,
+    jobs: Annotated[
+        int | None,
+        typer.Option("--jobs", "-j", min=1, help="Tests that run at once; by default as many as there are cores.",
+                     show_default=False),
+    ] = None,
     profile: ProfileOption = None,
     output: FormatOption = Format.text,
 ) -> int:  # fmt: skip
     """Run the tests that stand in documents, in memory, on the rows that they give."""
-    from concurrent.futures import ThreadPoolExecutor
-    from os import cpu_count
-
     from sqlflow.errors import DocumentError, exit_status
     from sqlflow.pipeline import installed
     from sqlflow.problem import Problem
     from sqlflow.report import Case, Tested
-    from sqlflow.spectest import declared_tests, run_test, write_records
+    from sqlflow.spectest import declared_tests, run_tests, write_records
 
     from .render import plural, show_json
     from .reporting import show_report, tell
@@ -63,8 +65,7 @@ def run(
         hint = "tests here: " + (", ".join(declared.test.name for declared in found) or "none")
         raise DocumentError([Problem("SF411", f"no test is called {', '.join(select)}", None, hint)])
     catalog = installed()
-    with ThreadPoolExecutor(min(4, cpu_count() or 1)) as pool:
-        outcomes = list(pool.map(lambda one: run_test(one, catalog, profile, record=record), chosen))
+    outcomes = list(run_tests(chosen, catalog, profile, jobs=jobs, record=record))
     write_records(zip(chosen, outcomes, strict=True))
     failed = sum(not outcome.passed for outcome in outcomes)
     if output is Format.json:
@@ -73,7 +74,8 @@ def run(
     if output is not Format.text:
         told = ["\n".join(_told(outcome)) for outcome in outcomes]
         cases = [
-            Case(o.name, one.mark, text, o.duration_ms) for o, one, text in zip(outcomes, chosen, told, strict=True)
+            Case(o.name, one.mark, text, o.duration_ms, o.place, o.problems)
+            for o, one, text in zip(outcomes, chosen, told, strict=True)
         ]
         show_report(Tested(tuple(cases)), output)
         return 1 if failed else 0
@@ -96,46 +98,16 @@ def _wanted(name: str, select: list[str] | None) -> bool:
 
 
 def _told(outcome: Outcome) -> Iterator[str]:
+    from .rowdiff import told_rows
+
     yield from outcome.problem.splitlines()
     for difference in outcome.differences:
-        yield from _diff(difference)
-
-
-def _diff(difference: Difference) -> Iterator[str]:
-    """Show rows as a table; `-` was expected, `+` is there, and what differs between two of them is marked."""
-    from .render import table
-
-    yield f"{difference.name}: {difference.note or _counted(difference)}"
-    if not difference.columns:
-        return
-    rows: list[tuple[Any, ...]] = []
-    for expected, found in difference.changed:
-        rows.append(("-", *(_shown(expected.get(c)) for c in difference.columns)))
-        rows.append(("+", *(_marked(expected.get(c), found.get(c)) for c in difference.columns)))
-    rows += [("-", *(_shown(row.get(c)) for c in difference.columns)) for row in difference.missing]
-    rows += [("+", *(_shown(row.get(c)) for c in difference.columns)) for row in difference.unexpected]
-    if rows:
-        yield from table(rows, ("", *difference.columns)).splitlines()
-
-
-def _counted(difference: Difference) -> str:
-    from .render import plural
-
-    counts = ((difference.changed, "changed"), (difference.missing, "missing"), (difference.unexpected, "unexpected"))
-    return ", ".join(f"{plural(len(rows), 'row')} {word}" for rows, word in counts if rows)
-
-
-def _shown(value: Any) -> str:
-    return "NULL" if value is None else str(value)
-
-
-def _marked(expected: Any, found: Any) -> str:
-    from sqlflow.spectest import same
-
-    return _shown(found) if same(expected, found) else f"{_shown(found)} <"
+        yield from told_rows(difference)
 
 
 def _data(declared: DeclaredTest, outcome: Outcome) -> dict[str, Any]:
+    from .render import problem_data
+
     differences = [
         {
             "name": d.name,
@@ -149,9 +121,11 @@ def _data(declared: DeclaredTest, outcome: Outcome) -> dict[str, Any]:
     return {
         "file": str(declared.file),
         "line": declared.mark.line,
+        "column": declared.mark.column,
         "name": outcome.name,
         "passed": outcome.passed,
         "problem": outcome.problem,
+        "problems": [problem_data(problem) for problem in outcome.problems],
         "differences": differences,
         "recorded": {name: len(rows) for name, rows in outcome.recorded.items()},
         "duration_ms": round(outcome.duration_ms, 1),

@@ -3,6 +3,6 @@
 from .declared import DeclaredTest, declared_tests
 from .outcome import Difference, Outcome, same
 from .recording import write_records
-from .running import run_test
+from .running import run_tests
 
-__all__ = ["DeclaredTest", "Difference", "Outcome", "declared_tests", "run_test", "same", "write_records"]
+__all__ = ["DeclaredTest", "Difference", "Outcome", "declared_tests", "run_tests", "same", "write_records"]

@@ -8,16 +8,16 @@ from pathlib import Path
 from sqlflow.errors import DocumentError
 from sqlflow.problem import Mark, Problem
 from sqlflow.project import display, pipeline_of
-from sqlflow.spec import Mapping, Node, Sequence, Source, SpecTest, find, read_document
+from sqlflow.spec import Document, Mapping, Node, Pipeline, Sequence, Source, SpecTest, find, read_document
 
 
 @dataclass(frozen=True)
 class DeclaredTest:
-    """A test as it stands in a document. `file` is that document, `pipeline` the one of the steps that it is about."""
+    """A test as it stands in the document `file`. `pipeline` is the document of the steps that it is about."""
 
     test: SpecTest
     file: Path
-    pipeline: Path
+    pipeline: Document[Pipeline]
     source: Source
     node: Node
     position: int
@@ -51,7 +51,7 @@ def declared_tests(path: Path) -> list[DeclaredTest]:
         raise DocumentError(read)
     if read.model is None:
         raise DocumentError(read.diagnosis.problems)
-    pipeline, shared = path, {}
+    pipeline, shared = read, {}
     if read.kind == "test":
         found, shared = pipeline_of(read), read.model.vars
         if isinstance(found, Problem):

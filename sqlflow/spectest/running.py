@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from threading import local
 
 from sqlflow.compile import Bench, compile_plan
 from sqlflow.errors import DocumentError, SQLFlowError
 from sqlflow.pipeline import Pipeline, run_plan
+from sqlflow.problem import Problem
 from sqlflow.registry import Catalog
 from sqlflow.result import RunResult
 from sqlflow.sdk import Column, Select, Session, StepError, TableSchema, did_you_mean
@@ -25,37 +29,58 @@ from .staging import Staging
 from .standins import all_rows
 
 
-def run_test(declared: DeclaredTest, catalog: Catalog, profile: str | None = None, *, record: bool = False) -> Outcome:
-    """Run a test; what keeps it from running is told in the outcome.
+def run_tests(
+    tests: Sequence[DeclaredTest],
+    catalog: Catalog,
+    profile: str | None = None,
+    *,
+    jobs: int | None = None,
+    record: bool = False,
+) -> Iterator[Outcome]:
+    """Run tests, as many at once as there are cores, and yield what came of them in their order.
 
-    `record`: where it does not say yet what it expects, the rows that come are in the outcome.
+    What keeps a test from running is told in its outcome. `record`: where a test does not say yet what it expects,
+    the rows that come are in the outcome.
     """
+    mine = local()
+    with ExitStack() as benches:
+
+        def prepare() -> None:
+            mine.bench = benches.enter_context(closing(Bench()))
+
+        with ThreadPoolExecutor(jobs or os.cpu_count() or 1, initializer=prepare) as pool:
+            yield from pool.map(lambda test: _outcome(test, catalog, profile, mine.bench, record=record), tests)
+
+
+def _outcome(declared: DeclaredTest, catalog: Catalog, profile: str | None, bench: Bench, *, record: bool) -> Outcome:
     started = time.perf_counter()
     test, problem = declared.test, ""
+    problems: Sequence[Problem] = ()
     differences: Sequence[Difference] = ()
     rows: Mapping[str, Sequence[Row]] = {}
     try:
         if not test.is_finished and not record:
             raise DocumentError([expects_nothing(test, declared.mark)])
-        differences, problem, rows = _run(declared, catalog, profile)
+        differences, problem, rows = _run(declared, catalog, profile, bench)
     except SQLFlowError as error:
         expected = isinstance(error, DocumentError) and any(p.code == test.error for p in error.problems)
-        problem = "" if expected or (test.error and error.code == test.error) else str(error)
+        if not expected and (test.error is None or error.code != test.error):
+            problem, problems = str(error), error.problems if isinstance(error, DocumentError) else ()
     took = (time.perf_counter() - started) * 1000
-    return Outcome(test.name, tuple(differences), problem, took, {} if differences else rows)
+    place = declared.place("expect", differences[0].name) if differences else declared.mark
+    return Outcome(test.name, tuple(differences), problem, tuple(problems), place, took, {} if differences else rows)
 
 
 def _run(
-    declared: DeclaredTest, catalog: Catalog, profile: str | None
+    declared: DeclaredTest, catalog: Catalog, profile: str | None, bench: Bench
 ) -> tuple[Sequence[Difference], str, Mapping[str, Sequence[Row]]]:
     test = declared.test
-    plan = Pipeline(declared.pipeline, catalog).plan(profile=profile, vars=test.vars, offline=True, sources=False)
+    pipeline = Pipeline(declared.pipeline.path, catalog, document=declared.pipeline.afresh())
+    plan = pipeline.plan(profile=profile, vars=test.vars, offline=True, sources=False)
     with tempfile.TemporaryDirectory(prefix="sqlflow-test-") as folder:
-        with closing(Bench()) as bench:
-            compiled = compile_plan(plan, catalog, bench)
-            look = partial(bench.columns, plan.engine)
-            staging = Staging(plan, declared, catalog, Path(folder), compiled, look)
-            staged = staging.staged()
+        look = partial(bench.columns, plan.engine)
+        staging = Staging(plan, declared, catalog, Path(folder), compile_plan(plan, catalog, bench), look)
+        staged = staging.staged()
         with run_plan(staged, catalog, keep_open=True) as result:
             problem = _verdict(test, result)
             if problem or result.session is None:

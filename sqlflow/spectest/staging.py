@@ -42,6 +42,8 @@ class Staging:
         self.fixtures = Fixtures(catalog, folder, declared.folder, dialect, look)
         self.by_id = {step.id: step for step in plan.steps}
         self.problems: list[Problem] = []
+        self.misnamed = False
+        """Whether a name of given rows stands for nothing, so that others may seem to have none."""
         self.outputs: dict[str, Path] = {}
         """Where the rows of an expected export are, by its id."""
         self.names: list[str] = []
@@ -57,6 +59,7 @@ class Staging:
 
         """
         given_steps, given_tables = self._sorted()
+        self.misnamed = bool(self.problems)
         loads = {name: self._rows(("given", name), self.compiled.batches.get(name)) for name in given_steps}
         filled = {table_key(name) for name in self.test.given if name not in given_steps}
         reached = self._reached(given_steps, given_tables, filled)
@@ -160,7 +163,8 @@ class Staging:
             if step.id not in given:
                 place = endpoints[name].place or endpoints[name].label
                 hint = f"write given: {{{step.id}: [...]}}, or give the table that it writes"
-                self._refuse(f"step {step.id!r} would read {place}", hint)
+                if not self.misnamed:
+                    self._refuse(f"step {step.id!r} would read {place}", hint)
                 continue
             options = GivenOptions(rows=given[step.id])
             endpoints[name] = BoundEndpoint(GivenRows(), GivenRows.Config(), options, f"given {step.id}")

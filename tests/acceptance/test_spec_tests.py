@@ -410,3 +410,59 @@ def test_documents_of_tests_are_recorded_as_well(folder):
     assert json.loads(folder("test", "t", "--record", "-o", "json"))[0]["recorded"] == {"marts.daily": 0}
     assert (folder.path / "t/tests.yaml").read_text() == tests + "    expect:\n      marts.daily: []\n"
     assert (folder.path / "shop.yaml").read_text() == PIPELINE
+
+
+MEETING = """\
+version: 1
+name: meeting
+steps:
+  - {id: a, type: transform, target: a, sql: "select i from range(1) t(i)"}
+  - {id: b, type: transform, target: b, sql: "select meet($me, $other) as met from a"}
+vars: {me: "1", other: "2"}
+tests:
+  - {name: first, given: {a: [{i: 1}]}, expect: {b: [{met: true}]}}
+  - {name: second, vars: {me: "2", other: "1"}, given: {a: [{i: 1}]}, expect: {b: [{met: true}]}}
+"""
+MEET = """\
+import time
+from pathlib import Path
+
+from sqlflow import udf
+
+HERE = Path(__file__).parent
+
+
+@udf
+def meet(me: str, other: str) -> bool:
+    (HERE / me).touch()
+    for _ in range(int((HERE / "patience").read_text())):
+        if (HERE / other).exists():
+            return True
+        time.sleep(0.01)
+    return False
+"""
+
+
+def test_tests_run_at_the_same_time_and_are_told_in_order(folder):
+    """Two tests that wait for each other pass when two run at once, and the first of them fails when one does."""
+    folder.write("meeting.yaml", MEETING)
+    folder.write("udfs/meet.py", MEET)
+    folder.write("udfs/patience", "6000")
+    told = folder("test", "meeting.yaml", "--jobs", "2")
+    assert told.index("first") < told.index("second")
+    for name in ("1", "2"):
+        (folder.path / "udfs" / name).unlink()
+    folder.write("udfs/patience", "5")
+    assert "FAIL  meeting.yaml:8  first" in folder("test", "meeting.yaml", "-j", "1", code=1)
+
+
+def test_what_differs_is_limited(folder):
+    """A thousand rows that are wrong do not hide what else is told."""
+    rows = ", ".join(f"{{order_id: {n}, updated_at: 2024-03-01}}" for n in range(200))
+    tests = f"tests: [{{name: many, given: {{orders: [{rows}]}}, expect: {{raw.orders: []}}}}]\n"
+    folder.write("shop.yaml", PIPELINE + tests)
+    told = folder("test", "shop.yaml", code=1)
+    assert "raw.orders: 200 rows unexpected" in told
+    assert "… and 190 more" in told
+    assert len(told.splitlines()) < 20
+    assert len(json.loads(folder("test", "shop.yaml", "-o", "json", code=1))[0]["differences"][0]["unexpected"]) == 200

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -153,3 +155,67 @@ def test_an_editor_knows_them(project: Project) -> None:
     assert set(schema["properties"]) == {"version", "kind", "description", "pipeline", "vars", "tests"}
     silent = [key for key, value in schema["properties"].items() if not value.get("description")]
     assert silent == []
+
+
+WRONG = """\
+version: 1
+kind: test
+pipeline: ../pipelines/shop.yaml
+tests:
+  - name: right
+    given: {orders: []}
+    expect: {marts.daily: []}
+  - name: wrong
+    given: {orders: [{day: 2024-03-01, amount: 1}]}
+    expect:
+      raw.orders: [{amount: 1}]
+      marts.daily: [{amount: 2}]
+  - name: misspelt
+    given: {orders: [{day: 2024-03-01, amuont: 1}]}
+    expect: {marts.daily: []}
+"""
+PLACES = {("SF761", 12, 7), ("SF760", 14, 40)}
+"""Where the document is wrong: at the rows that did not come, and at the column that is not there."""
+
+
+def test_annotations_stand_where_the_document_is_wrong(project: Project) -> None:
+    """GitHub and SARIF name file, line and column of what failed, and not only of the test."""
+    project.write("tests/shop.yaml", WRONG)
+    told = project("test", "tests", "-o", "github", code=1)
+    found = re.findall(r"::error file=tests/shop.yaml,line=(\d+),[^:]*?col=(\d+),[^:]*title=(SF\d+)", told)
+    assert {(code, int(line), int(column)) for line, column, code in found} == PLACES
+    log = json.loads(project("test", "tests", "-o", "sarif", code=1))["runs"][0]
+    places = [(one["ruleId"], one["locations"][0]["physicalLocation"]) for one in log["results"]]
+    assert {(code, at["region"]["startLine"], at["region"]["startColumn"]) for code, at in places} == PLACES
+    assert {at["artifactLocation"]["uri"] for _, at in places} == {"tests/shop.yaml"}
+
+
+def test_every_test_is_a_case(project: Project) -> None:
+    """JUnit has a case for each test with the line of its name; JSON has all that is known; Markdown is for people."""
+    project.write("tests/shop.yaml", WRONG)
+    suite = ET.fromstring(project("test", "tests", "-o", "junit", code=1).encode()).find("testsuite")  # noqa: S314 - our own
+    assert suite is not None
+    cases = [(c.get("name"), c.get("file"), c.get("line"), [f.get("type") for f in c]) for c in suite]
+    assert cases == [
+        ("right", "tests/shop.yaml", "5", []),
+        ("wrong", "tests/shop.yaml", "8", ["SF761"]),
+        ("misspelt", "tests/shop.yaml", "13", ["SF760"]),
+    ]
+    data = json.loads(project("test", "tests", "-o", "json", code=1))
+    assert [(one["file"], one["line"], one["column"], one["passed"]) for one in data] == [
+        ("tests/shop.yaml", 5, 11, True),
+        ("tests/shop.yaml", 8, 11, False),
+        ("tests/shop.yaml", 13, 11, False),
+    ]
+    assert data[2]["problems"][0]["hint"] == "did you mean 'amount'?"
+    told = project("test", "tests", "-o", "markdown", code=1)
+    assert "shop.yaml:12" in told
+    assert "SF760" in told
+
+
+@pytest.mark.parametrize("form", ["json", "github", "sarif", "junit", "markdown"])
+def test_a_document_that_cannot_be_read_is_told_in_every_format(project: Project, form: str) -> None:
+    """A machine is told in its own format, too, when no test can run at all."""
+    project.write("tests/shop.yaml", TESTS.replace("tests:", "test:"))
+    told = project("test", "tests", "-o", form, code=2)
+    assert "SF201" in told
