@@ -26,7 +26,7 @@ from sqlflow.registry import Catalog, discover
 from sqlflow.result import RunResult
 from sqlflow.run import Interrupted, execute, find_run
 from sqlflow.sdk import Observer, Session
-from sqlflow.spec import CheckOptions, Diagnosis, Document, Envelope, Source, read_pipeline
+from sqlflow.spec import CheckOptions, Diagnosis, Document, Envelope, Source, read_pipeline, unfinished
 from sqlflow.spec import Mapping as MappingNode
 from sqlflow.spec import Pipeline as PipelineModel
 
@@ -183,7 +183,7 @@ class Pipeline:
             return Draft(self.catalog, None, error.problems)
         workspace = self.workspace or open_workspace(self.path)
         plan, problems = draft_plan(document, workspace, self.catalog, _request(profile, vars, offline=True))
-        return Draft(self.catalog, plan, tuple(problems))
+        return Draft(self.catalog, plan, (*problems, *unfinished(document)))
 
     def run(
         self,

@@ -16,11 +16,14 @@ from sqlflow.spec import (
     Diagnosis,
     Document,
     Mapping,
+    Pipeline,
     Profile,
     Project,
     Source,
+    Tests,
     find,
     parse_project,
+    read_pipeline,
     read_project,
     validate,
 )
@@ -119,6 +122,21 @@ def open_workspace(start: Path, texts: MappingType[Path, str] | None = None) -> 
     shown = display(file)
     read = read_project(file, shown) if unsaved is None else parse_project(Source(shown, unsaved, file), file)
     return Workspace(root, problems=read) if isinstance(read, list) else Workspace(root, read)
+
+
+def pipeline_of(tests: Document[Tests]) -> Document[Pipeline] | Problem:
+    """Return the pipeline that a document of tests is about; a Problem where it cannot be read."""
+    if tests.model is None:
+        return tests.diagnosis.problems[0]
+    path = tests.path.parent / tests.model.pipeline
+    read = read_pipeline(path, display(path))
+    if not isinstance(read, list):
+        return read
+    place, why = tests.node("pipeline"), read[0]
+    mark = tests.source.at(place) if place is not None else None
+    hint = "its path starts at the folder of this document" if why.code == "SF101" else why.hint
+    told = f"the pipeline of these tests cannot be read: {why.message}"
+    return Problem("SF760", told, mark, hint, related=(why.mark,) if why.mark is not None else ())
 
 
 def display(path: Path) -> str:

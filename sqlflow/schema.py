@@ -13,17 +13,19 @@ from pydantic import BaseModel
 
 from sqlflow.registry import Catalog
 from sqlflow.sdk import Endpoint, Role, field_docs, roles
-from sqlflow.spec import CheckOptions, Connection, Defaults, Envelope, Pipeline, Profile, Project, Resilience
+from sqlflow.spec import CheckOptions, Connection, Defaults, Envelope, Pipeline, Profile, Project, Resilience, Tests
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 INTERPOLATED = {"type": "string", "pattern": r"\$\{"}
 
 
 def schema_of(kind: str, catalog: Catalog) -> dict[str, Any]:
-    """Return the schema of a kind of document: `pipeline`, `project`, or `run` (the record of a run)."""
+    """Return the schema of a kind of document: `pipeline`, `test`, `project`, or `run` (the record of a run)."""
     if kind == "run":
         return _run_schema()
     composer = _Composer(catalog)
+    if kind == "test":
+        return composer.document("SQLFlow tests", composer.model(Tests))
     return composer.pipeline() if kind == "pipeline" else composer.project()
 
 
@@ -304,16 +306,7 @@ def _run_schema() -> dict[str, Any]:
             "error": {"type": ["object", "null"]},
         },
     }  # fmt: skip
-    required = [
-        "run_id",
-        "pipeline",
-        "profile",
-        "status",
-        "started_at",
-        "finished_at",
-        "duration_ms",
-        "steps",
-    ]
+    required = ["run_id", "pipeline", "profile", "status", "started_at", "finished_at", "duration_ms", "steps"]
     return {
         "$schema": DIALECT,
         "title": "SQLFlow run record",

@@ -136,7 +136,7 @@ class MoodySql(LintRule):
     def find(self, pipeline: LintPipeline) -> Iterable[Finding]:
         """Find calls that give another value each time, in steps that add to what they wrote before."""
         for step in pipeline.steps:
-            if step.plan.incremental or step.plan.remembers:
+            if step.plan.incremental or step.plan.remembers or step.has(Role.STATEMENTS):
                 for spot in step.volatile:
                     told = f"step {step.id!r} adds to its target, and {spot.word} gives another value in every run"
                     hint = "take the time from the data, or from a variable: vars: {now: '${run:started_at}'}"

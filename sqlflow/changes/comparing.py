@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from sqlflow.plan import table_key
 from sqlflow.sdk import TableSchema, normal_type
+from sqlflow.validation import Held
 
 from .definition import definition, differing
 from .losses import losses
@@ -97,13 +98,18 @@ def _runs(now: Side, changed: Mapping[Name, StepChange]) -> Iterator[tuple[str, 
 def _unknown(was: Side, now: Side, tables: set[str]) -> Iterator[str]:
     """Name what could not be compared."""
     for held in now.held:
-        if held.plan is None:
+        if held.plan is None and _broken(held):
             yield f"{held.path} cannot be planned"
     for held in was.held:
-        if held.plan is None:
+        if held.plan is None and _broken(held):
             yield f"{held.path.name} could not be planned as it was"
     for key in sorted(tables):
         before, after = was.tables.get(key), now.tables.get(key)
         if before is not None and after is not None and (before.schema is None or after.schema is None):
             side = "then" if before.schema is None else "now"
             yield f"the columns of {after.name} are not known as they are {side}"
+
+
+def _broken(held: Held) -> bool:
+    """Tell a document that cannot be read from one that is no pipeline."""
+    return any(problem.severity == "error" for problem in held.compiled.problems)

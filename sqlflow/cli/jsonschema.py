@@ -16,6 +16,7 @@ class Kind(StrEnum):
     """Which document."""
 
     pipeline = "pipeline"
+    test = "test"
     project = "project"
     run = "run"
 

@@ -84,12 +84,18 @@ def _subjects(
     """Plan the documents that can be; what is wrong with the others goes to `problems`."""
     from sqlflow.lint import Subject
     from sqlflow.pipeline import Pipeline
-    from sqlflow.spec import Document, parse_pipeline
+    from sqlflow.project import display
+    from sqlflow.spec import Document, parse_pipeline, read_document
 
     found = []
     for file in files:
+        read = read_document(file, display(file))
+        if isinstance(read, Document) and read.kind == "test":
+            problems += [problem for problem in read.diagnosis.problems if problem.severity == "error"]
+            found.append(Subject(read))
+            continue
         try:
-            plan = Pipeline(file, catalog).plan(profile=profile, vars=var, offline=True)
+            plan = Pipeline(file, catalog, document=read).plan(profile=profile, vars=var, offline=True)
         except DocumentError as error:
             problems += [problem for problem in error.problems if problem.severity == "error"]
             continue

@@ -18,13 +18,15 @@ for _module in (run, validate, plan):
 def list_pipelines(output: OutputOption = Output.text) -> int:
     """List the pipelines of the project."""
     from sqlflow.project import display, open_workspace
-    from sqlflow.spec import read_pipeline
+    from sqlflow.spec import read_document
 
     from .render import show_json, table
 
     rows = []
     for path in open_workspace(Path.cwd()).specs():
-        read = read_pipeline(path, display(path))
+        read = read_document(path, display(path))
+        if not isinstance(read, list) and read.kind == "test":
+            continue
         model = None if isinstance(read, list) else read.model
         steps = len(model.steps) if model else None
         rows.append(

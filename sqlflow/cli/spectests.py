@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,7 +11,7 @@ import typer
 from .options import Format, FormatOption, ProfileOption
 
 if TYPE_CHECKING:
-    from sqlflow.spectest import Difference, Outcome
+    from sqlflow.spectest import DeclaredTest, Outcome
 
 EXAMPLE = "Example: sqlflow test specs/orders.yaml --select 'late*'"
 
@@ -27,18 +26,23 @@ def run(
         list[str] | None,
         typer.Option("--select", "-s", help="Only tests of these names; * stands for anything.", show_default=False),
     ] = None,
+    record: Annotated[
+        bool, typer.Option("--record", help="Write the rows that come into tests that do not say what they expect.")
+    ] = False,
+    jobs: Annotated[
+        int | None,
+        typer.Option("--jobs", "-j", min=1, help="Tests that run at once; by default as many as there are cores.",
+                     show_default=False),
+    ] = None,
     profile: ProfileOption = None,
     output: FormatOption = Format.text,
 ) -> int:  # fmt: skip
     """Run the tests that stand in documents, in memory, on the rows that they give."""
-    from concurrent.futures import ThreadPoolExecutor
-    from os import cpu_count
-
     from sqlflow.errors import DocumentError, exit_status
     from sqlflow.pipeline import installed
     from sqlflow.problem import Problem
     from sqlflow.report import Case, Tested
-    from sqlflow.spectest import declared_tests, run_test
+    from sqlflow.spectest import declared_tests, run_tests, write_records
 
     from .render import plural, show_json
     from .reporting import show_report, tell
@@ -48,7 +52,7 @@ def run(
     found = []
     for path in files:
         try:
-            found += [(path, test, mark) for test, mark in declared_tests(path)]
+            found += declared_tests(path)
         except DocumentError as error:
             problems += error.problems
     if problems and output is not Format.text:
@@ -56,26 +60,31 @@ def run(
         return exit_status(problems)
     if problems:
         raise DocumentError(problems)
-    chosen = [(path, test, mark) for path, test, mark in found if _wanted(test.name, select)]
+    chosen = [declared for declared in found if _wanted(declared.test.name, select)]
     if select and not chosen:
-        hint = "tests here: " + (", ".join(test.name for _, test, _ in found) or "none")
+        hint = "tests here: " + (", ".join(declared.test.name for declared in found) or "none")
         raise DocumentError([Problem("SF411", f"no test is called {', '.join(select)}", None, hint)])
     catalog = installed()
-    with ThreadPoolExecutor(min(4, cpu_count() or 1)) as pool:
-        outcomes = list(pool.map(lambda one: run_test(one[0], one[1], one[2], catalog, profile), chosen))
+    outcomes = list(run_tests(chosen, catalog, profile, jobs=jobs, record=record))
+    write_records(zip(chosen, outcomes, strict=True))
     failed = sum(not outcome.passed for outcome in outcomes)
     if output is Format.json:
-        show_json([_data(path, mark, outcome) for (path, _, mark), outcome in zip(chosen, outcomes, strict=True)])
+        show_json([_data(declared, outcome) for declared, outcome in zip(chosen, outcomes, strict=True)])
         return 1 if failed else 0
     if output is not Format.text:
         told = ["\n".join(_told(outcome)) for outcome in outcomes]
-        cases = [Case(o.name, one[2], text, o.duration_ms) for o, one, text in zip(outcomes, chosen, told, strict=True)]
+        cases = [
+            Case(o.name, one.mark, text, o.duration_ms, o.place, o.problems)
+            for o, one, text in zip(outcomes, chosen, told, strict=True)
+        ]
         show_report(Tested(tuple(cases)), output)
         return 1 if failed else 0
-    for (path, _, mark), outcome in zip(chosen, outcomes, strict=True):
-        print(f"{'ok  ' if outcome.passed else 'FAIL'}  {path}:{mark.line}  {outcome.name}")
+    for declared, outcome in zip(chosen, outcomes, strict=True):
+        print(f"{'ok  ' if outcome.passed else 'FAIL'}  {declared.file}:{declared.mark.line}  {outcome.name}")
         for line in _told(outcome):
             print(f"      {line}")
+        for name, rows in outcome.recorded.items():
+            print(f"      {name}: {plural(len(rows), 'row')} written under expect")
     if not chosen:
         print("no tests: write some under `tests:` in a document", file=sys.stderr)
     print(f"{plural(len(outcomes), 'test')}: " + (f"{failed} failed" if failed else "passed"))
@@ -89,46 +98,16 @@ def _wanted(name: str, select: list[str] | None) -> bool:
 
 
 def _told(outcome: Outcome) -> Iterator[str]:
+    from .rowdiff import told_rows
+
     yield from outcome.problem.splitlines()
     for difference in outcome.differences:
-        yield from _diff(difference)
+        yield from told_rows(difference)
 
 
-def _diff(difference: Difference) -> Iterator[str]:
-    """Show rows as a table; `-` was expected, `+` is there, and what differs between two of them is marked."""
-    from .render import table
+def _data(declared: DeclaredTest, outcome: Outcome) -> dict[str, Any]:
+    from .render import problem_data
 
-    yield f"{difference.name}: {difference.note or _counted(difference)}"
-    if not difference.columns:
-        return
-    rows: list[tuple[Any, ...]] = []
-    for expected, found in difference.changed:
-        rows.append(("-", *(_shown(expected.get(c)) for c in difference.columns)))
-        rows.append(("+", *(_marked(expected.get(c), found.get(c)) for c in difference.columns)))
-    rows += [("-", *(_shown(row.get(c)) for c in difference.columns)) for row in difference.missing]
-    rows += [("+", *(_shown(row.get(c)) for c in difference.columns)) for row in difference.unexpected]
-    if rows:
-        yield from table(rows, ("", *difference.columns)).splitlines()
-
-
-def _counted(difference: Difference) -> str:
-    from .render import plural
-
-    counts = ((difference.changed, "changed"), (difference.missing, "missing"), (difference.unexpected, "unexpected"))
-    return ", ".join(f"{plural(len(rows), 'row')} {word}" for rows, word in counts if rows)
-
-
-def _shown(value: Any) -> str:
-    return "NULL" if value is None else str(value)
-
-
-def _marked(expected: Any, found: Any) -> str:
-    from sqlflow.spectest import same
-
-    return _shown(found) if same(expected, found) else f"{_shown(found)} <"
-
-
-def _data(path: Path, mark: Any, outcome: Outcome) -> dict[str, Any]:
     differences = [
         {
             "name": d.name,
@@ -140,12 +119,15 @@ def _data(path: Path, mark: Any, outcome: Outcome) -> dict[str, Any]:
         for d in outcome.differences
     ]
     return {
-        "file": str(path),
-        "line": mark.line,
+        "file": str(declared.file),
+        "line": declared.mark.line,
+        "column": declared.mark.column,
         "name": outcome.name,
         "passed": outcome.passed,
         "problem": outcome.problem,
+        "problems": [problem_data(problem) for problem in outcome.problems],
         "differences": differences,
+        "recorded": {name: len(rows) for name, rows in outcome.recorded.items()},
         "duration_ms": round(outcome.duration_ms, 1),
     }
 

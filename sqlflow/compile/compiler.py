@@ -68,7 +68,7 @@ def compile_plan(
             ground.report(problem.code or "SF604", problem.message, None, problem.hint)
         for step in plan.steps:
             _hold(ground, step)
-        return Compiled(ground.told(), ground.tables)
+        return Compiled(ground.told(), ground.tables, ground.batches)
 
 
 def _hold(ground: Ground, step: PlannedStep) -> None:
@@ -79,6 +79,8 @@ def _hold(ground: Ground, step: PlannedStep) -> None:
     if isinstance(step.step_type, TableStep):
         batch = _batch(ground, step, step.step_type)
         schema = batch if isinstance(batch, TableSchema) else None
+        if schema is not None:
+            ground.batches[step.id] = schema
         land(ground, step, schema)
         if schema is None:
             _leave(ground, step, batch if isinstance(batch, Gap) else None)

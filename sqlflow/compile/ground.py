@@ -57,6 +57,7 @@ class Ground:
         self.functions = functions
         self.around = around
         self.tables: dict[str, Table] = {}
+        self.batches: dict[str, TableSchema] = {}
         self.problems: list[Problem] = []
         self.gaps: list[Gap] = []
         self.written = {table_key(t) for step in plan.steps for t in step.plan.writes}

@@ -39,3 +39,5 @@ class Compiled:
 
     problems: tuple[Problem, ...]
     tables: Mapping[str, Table]
+    batches: Mapping[str, TableSchema] = field(default_factory=dict)
+    """The columns of the rows of a step as they come, by its id, where they are known."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from sqlflow.registry import Catalog
-from sqlflow.spec import CannotLayOut, Node, Path_, Source, laid_out, parse_pipeline, to_data
+from sqlflow.spec import CannotLayOut, Node, Path_, Source, laid_out, parse_document, to_data
 from sqlflow.sql import printed, same
 
 from .order import Orders
 
 
 def formatted(source: Source, catalog: Catalog) -> str:
-    """Return the text of a pipeline or a project in its canonical form.
+    """Return the text of a document in its canonical form.
 
     Raises:
         CannotLayOut: it does not parse, or is written in a way that is left alone; the message says which.
@@ -34,7 +34,7 @@ def formatted(source: Source, catalog: Catalog) -> str:
 def _root(source: Source) -> Node:
     from pathlib import Path
 
-    document = parse_pipeline(source, source.path or Path(source.file))
+    document = parse_document(source, source.path or Path(source.file))
     if isinstance(document, list):
         raise CannotLayOut(str(document[0].message))
     return document.root

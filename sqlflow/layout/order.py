@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlflow.errors import SQLFlowError
 from sqlflow.registry import Catalog, Unknown
-from sqlflow.sdk import Role, roles
+from sqlflow.sdk import ConfigModel, Role, roles
 from sqlflow.spec import (
     CheckOptions,
     Envelope,
@@ -20,6 +20,7 @@ from sqlflow.spec import (
     Project,
     Scalar,
     SpecTest,
+    Tests,
     find,
 )
 
@@ -36,9 +37,13 @@ class Orders:
         self.root = root
         self.catalog = catalog
         keys = root.values if isinstance(root, Mapping) else {}
-        self.top = tuple(
-            Project.model_fields if "steps" not in keys and _PROJECT & set(keys) else Pipeline.model_fields
-        )
+        kind = keys.get("kind")
+        top: type[ConfigModel] = Pipeline
+        if isinstance(kind, Scalar) and kind.value == "test":
+            top = Tests
+        elif "steps" not in keys and _PROJECT & set(keys):
+            top = Project
+        self.top = tuple(top.model_fields)
 
     def of(self, path: Path_, keys: Sequence[str]) -> Sequence[str]:
         """Return the keys of the mapping at a path in their order; keys that nobody orders keep theirs, behind."""

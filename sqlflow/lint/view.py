@@ -23,14 +23,14 @@ from sqlflow.sdk import (
     roles,
 )
 from sqlflow.spec import Document, Mapping, Node, Scalar, Source, find, is_interpolated, read_source, to_data
-from sqlflow.sql import Reference, read_habits
+from sqlflow.sql import Reference, read_habits, read_script_habits
 
 _USE = re.compile(r"\$\{?([A-Za-z_]\w*)")
 
 
 @dataclass
 class Subject:
-    """A document that is looked at. Without a plan it is the project file."""
+    """A document that is looked at. Without a plan it is the project file, or a document of tests."""
 
     document: Document[Any]
     plan: Plan | None = None
@@ -47,7 +47,7 @@ class Subject:
         root = self.document.root
         secrets = frozenset(_secret_fields(root, catalog, self.plan))
         if self.plan is None:
-            return LintPipeline("sqlflow.yaml", to_data(root), secret_fields=secrets)
+            return LintPipeline(self.document.path.name, to_data(root), secret_fields=secrets)
         steps = tuple(self._step(step) for step in self.plan.steps)
         texts = [scalar.text for scalar in _scalars(root)]
         used = _USE.findall("\n".join([*texts, *(source.text for source in self.files.values())]))
@@ -79,8 +79,12 @@ class Subject:
             frozenset(map(table_key, step.reads)),
             frozenset(map(table_key, step.plan.writes)),
         )
+        kinds = roles(step.step_type.Config)
         for name in step.given.sql:
-            habits = read_habits(self._text(step, path, name))
+            text = self._text(step, path, name)
+            habits = read_habits(text)
+            if kinds.get((name,)) is Role.STATEMENTS:
+                habits = read_script_habits(text, self._made_anew())
             seen = replace(
                 seen,
                 stars=seen.stars + _spots(habits.stars, name),
@@ -88,6 +92,11 @@ class Subject:
                 volatile=seen.volatile + _spots(habits.moods, name),
             )
         return seen
+
+    def _made_anew(self) -> frozenset[str]:
+        """Return the tables that a step makes anew in every run."""
+        steps = self.plan.steps if self.plan is not None else ()
+        return frozenset(table_key(t) for step in steps if step.plan.mode == "replace" for t in step.plan.writes)
 
     def _text(self, step: PlannedStep, path: DocumentPath, name: str) -> str:
         """Return the SQL of a field as it is written; where values stand in it, as it runs."""

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +9,10 @@ from pathlib import Path
 from sqlflow.errors import SQLFlowError
 from sqlflow.plan import PlannedStep
 from sqlflow.sdk import Column, ColumnSpec, fold
-from sqlflow.spec import CannotEdit, Wish, as_block, edited
+from sqlflow.spec import CannotEdit, Wish, as_block, edited, rewrite
 
 from .book import Book
 from .looking import keeper_of, looking
-
-_BOM = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True)
@@ -45,17 +40,7 @@ class Pin:
         """
         if self.text is None:
             raise SQLFlowError(f"columns of {self.path} cannot be edited: {self.reason}", code="SF743")
-        path = self.path.resolve()
-        try:
-            old = path.read_bytes()
-            mark = _BOM if old.startswith(_BOM) else b""
-            if old[len(mark) :] != self.before.encode():
-                hint = "run the command again"
-                raise SQLFlowError(f"{self.path} was changed meanwhile; nothing was written", hint=hint, code="SF743")
-            _replace(path, mark + self.text.encode())
-        except OSError as error:
-            told = f"cannot write {self.path}: {error.strerror}"
-            raise SQLFlowError(told, hint="check the permissions of the file and its folder", code="SF743") from error
+        rewrite(self.path, self.before, self.text)
 
 
 def pin(book: Book, step: PlannedStep) -> Pin:
@@ -101,19 +86,3 @@ def _wish(sql_type: str, *, required: bool) -> Wish:
     """Write a type as the document takes it; `${` would be an expression."""
     text = sql_type.replace("${", "$${")
     return Wish(f"{text} not null" if required else text, text, "type")
-
-
-def _replace(path: Path, data: bytes) -> None:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    staging = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        staging.chmod(path.stat().st_mode & 0o7777)
-        staging.replace(path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            staging.unlink()
-        raise

@@ -88,7 +88,8 @@ def _tests(report: Tested) -> Iterable[_Case]:
     for test in report.cases:
         case = _Case(f"sqlflow.test.{test.mark.file}", test.name, test.milliseconds / 1000, test.mark)
         if test.text:
-            case.outcome, case.kind, case.text = "failure", "SF761", test.text
+            case.outcome, case.text = "failure", test.text
+            case.kind = test.problems[0].code if test.problems else "SF761"
             case.message = test.text.split("\n", 1)[0]
         yield case
 

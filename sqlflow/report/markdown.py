@@ -34,7 +34,10 @@ def markdown(report: Report, frame: Frame) -> str:
     if problems:
         rules = report.rules if isinstance(report, Checked) else {}
         head = [("", "where", "code", "what")]
-        listed = [(_SIGNS[p.severity], _where(p.mark, frame), f"{p.code}", _text(p.message)) for p in problems[:MOST]]
+        listed = [
+            (_SIGNS[p.severity], _where(p.mark, frame), f"{p.code}", _text(p.message.partition("\n")[0]))
+            for p in problems[:MOST]
+        ]
         parts.append(_table(head + listed))
         if len(problems) > MOST:
             parts.append(f"and {plural(len(problems) - MOST, 'more')}")

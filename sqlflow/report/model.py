@@ -57,12 +57,17 @@ class Ran:
 
 @dataclass(frozen=True)
 class Case:
-    """What came of one test of a document; `text` says how it failed, empty when it passed."""
+    """What came of one test of a document; `text` says how it failed, empty when it passed.
+
+    `place` is where it failed. `problems` are why it could not run.
+    """
 
     name: str
     mark: Mark
     text: str
     milliseconds: float
+    place: Mark | None = None
+    problems: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -121,9 +126,14 @@ def problems_of(report: Report) -> tuple[Problem, ...]:
     if isinstance(report, (Planned, Compared)):
         return report.notes
     if isinstance(report, Tested):
-        failed = [case for case in report.cases if case.text]
-        return tuple(Problem("SF761", f"test {c.name!r} failed:\n{c.text}", c.mark) for c in failed)
+        return tuple(dict.fromkeys(problem for case in report.cases for problem in _of_case(case)))
     return (*report.notes, *(found for step in report.record["steps"] for found in _of_step(step, report)))
+
+
+def _of_case(case: Case) -> Sequence[Problem]:
+    if case.problems or not case.text:
+        return case.problems
+    return [Problem("SF761", f"test {case.name!r} failed: {case.text}", case.place or case.mark)]
 
 
 def _of_step(step: Mapping[str, Any], report: Ran) -> Sequence[Problem]:

@@ -46,7 +46,8 @@ class LintStep:
     crossings: tuple[SqlSpot, ...] = ()
     """Tables after a comma in FROM that no condition ties to the others."""
     volatile: tuple[SqlSpot, ...] = ()
-    """Calls that give another value at another time, or by chance, such as `now()`."""
+    """Calls that give another value at another time, or by chance, such as `now()`; of statements, those that change
+    tables which are not made anew in every run."""
 
     def has(self, role: Role) -> bool:
         """Tell whether an option of the step is of a kind: `Role.DESTINATION` for one that rows go out to."""
@@ -56,7 +57,7 @@ class LintStep:
 
 @dataclass(frozen=True)
 class LintPipeline:
-    """A pipeline as a rule sees it. For the project file itself there are no steps."""
+    """A pipeline as a rule sees it. The project file itself, and documents of tests, have no steps."""
 
     name: str
     document: Any

@@ -21,9 +21,19 @@ from .model import (
     Profile,
     Project,
     Rule,
+    Tests,
 )
 from .node import Mapping, Node, Path_, Scalar, Sequence, Source, find, to_data
-from .reader import parse_pipeline, parse_project, read_pipeline, read_project
+from .reader import (
+    expects_nothing,
+    parse_document,
+    parse_pipeline,
+    parse_project,
+    read_document,
+    read_pipeline,
+    read_project,
+    unfinished,
+)
 from .resilience import RESILIENCE, CircuitBreaker, RateLimit, Resilience, Retry
 from .spectest import ExpectedRows, Rows, SpecTest, StateRows
 from .text import read_source, resolve
@@ -33,8 +43,12 @@ from .wording import describe, text_hint
 if TYPE_CHECKING:
     from .editing import CannotEdit, Wish, as_block, edited
     from .layout import CannotLayOut, Order, Rewrite, laid_out
+    from .recording import recorded
+    from .rewriting import rewrite
 
 _LATE = {
+    "recorded": "recording",
+    "rewrite": "rewriting",
     "CannotEdit": "editing",
     "CannotLayOut": "layout",
     "Order": "layout",
@@ -82,6 +96,7 @@ __all__ = [
     "Source",
     "SpecTest",
     "StateRows",
+    "Tests",
     "Variable",
     "VariableType",
     "Wish",
@@ -89,21 +104,27 @@ __all__ = [
     "as_text",
     "describe",
     "edited",
+    "expects_nothing",
     "expressions",
     "find",
     "interpolate",
     "is_interpolated",
     "laid_out",
+    "parse_document",
     "parse_pipeline",
     "parse_project",
+    "read_document",
     "read_pipeline",
     "read_project",
     "read_source",
+    "recorded",
     "resolve",
+    "rewrite",
     "substitute",
     "text_hint",
     "to_data",
     "unescape",
+    "unfinished",
     "validate",
 ]
 

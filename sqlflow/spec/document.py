@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -23,6 +23,11 @@ class Document(Generic[M]):
     root: Mapping
     model: M | None
     diagnosis: Diagnosis
+    kind: str = "pipeline"
+
+    def afresh(self) -> Document[M]:
+        """Return the same document for another plan, without what is noted about it for that one."""
+        return replace(self, diagnosis=Diagnosis(self.source, list(self.diagnosis.problems)))
 
     def node(self, key: str) -> Node | None:
         """Return the node under a top-level key."""

@@ -152,6 +152,28 @@ class Pipeline(ConfigModel):
     """Tests on given rows, for `sqlflow test`."""
 
 
+class Tests(ConfigModel):
+    """A document of tests that stands apart from the pipeline that they are about."""
+
+    version: Version
+    """Version of the document's grammar."""
+
+    kind: Literal["test"]
+    """Kind of the document."""
+
+    description: str | None = None
+    """What the tests are about."""
+
+    pipeline: str = Field(min_length=1)
+    """File of the pipeline; its path starts at this document's folder."""
+
+    vars: dict[VariableName, Annotated[Any, WithJsonSchema(VALUE_SCHEMA)]] = Field(default_factory=dict)
+    """Values of variables in every test that does not say otherwise."""
+
+    tests: list[SpecTest] = Field(min_length=1)
+    """Tests on given rows."""
+
+
 class Profile(ConfigModel):
     """A named environment."""
 
@@ -214,6 +236,9 @@ class Project(ConfigModel):
     connections: dict[Name, Any] = Field(default_factory=dict)
     """Connections of every pipeline."""
 
+    default_profile: Name | None = None
+    """Profile used when none is asked for."""
+
     profiles: dict[Name, Any] = Field(default_factory=dict)
     """Environments, by name."""
 
@@ -222,6 +247,3 @@ class Project(ConfigModel):
 
     rules: dict[Name, Rule] = Field(default_factory=dict)
     """Rules of the project's own, which `sqlflow lint` holds its documents against."""
-
-    default_profile: Name | None = None
-    """Profile used when none is asked for."""

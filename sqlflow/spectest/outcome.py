@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
+
+from sqlflow.problem import Mark, Problem
 
 Row = Mapping[str, Any]
 
@@ -33,12 +35,17 @@ class Difference:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one test. `problem` says why it could not be run, or how it failed."""
+    """What came of one test. `problem` says why it could not be run, or how it failed, `problems` where that stands."""
 
     name: str
     differences: tuple[Difference, ...] = ()
     problem: str = ""
+    problems: tuple[Problem, ...] = ()
+    place: Mark | None = None
+    """Where the test stands, or the rows that it expects in vain."""
     duration_ms: float = 0.0
+    recorded: Mapping[str, Sequence[Row]] = field(default_factory=dict)
+    """Rows that came where the test did not say yet what it expects, by table or export."""
 
     @property
     def passed(self) -> bool:

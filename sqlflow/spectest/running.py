@@ -2,67 +2,93 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from threading import local
 
+from sqlflow.compile import Bench, compile_plan
 from sqlflow.errors import DocumentError, SQLFlowError
 from sqlflow.pipeline import Pipeline, run_plan
-from sqlflow.problem import Mark
+from sqlflow.problem import Problem
 from sqlflow.registry import Catalog
 from sqlflow.result import RunResult
-from sqlflow.sdk import ReadRequest, Select, Session
-from sqlflow.spec import ExpectedRows, Mapping, SpecTest, read_pipeline
-from sqlflow.spec import Sequence as Items
+from sqlflow.sdk import Column, Select, Session, StepError, TableSchema, did_you_mean
+from sqlflow.spec import ExpectedRows, SpecTest, expects_nothing
 
-from .outcome import Difference, Outcome, compared
+from .declared import DeclaredTest
+from .fixtures import names_of
+from .outcome import Difference, Outcome, Row, compared
 from .staging import Staging
-from .standins import Given, all_rows
+from .standins import all_rows
 
 
-def declared_tests(path: Path) -> list[tuple[SpecTest, Mark]]:
-    """Return the tests of a document, each with its place.
+def run_tests(
+    tests: Sequence[DeclaredTest],
+    catalog: Catalog,
+    profile: str | None = None,
+    *,
+    jobs: int | None = None,
+    record: bool = False,
+) -> Iterator[Outcome]:
+    """Run tests, as many at once as there are cores, and yield what came of them in their order.
 
-    Raises:
-        DocumentError: the document cannot be read.
-
+    What keeps a test from running is told in its outcome. `record`: where a test does not say yet what it expects,
+    the rows that come are in the outcome.
     """
-    read = read_pipeline(path)
-    if isinstance(read, list):
-        raise DocumentError(read)
-    if read.model is None:
-        raise DocumentError(read.diagnosis.problems)
-    node = read.node("tests")
-    nodes = node.items if isinstance(node, Items) else []
-    places = [item.values.get("name", item) if isinstance(item, Mapping) else item for item in nodes]
-    return [(test, read.source.at(place)) for test, place in zip(read.model.tests, places, strict=True)]
+    mine = local()
+    with ExitStack() as benches:
+
+        def prepare() -> None:
+            mine.bench = benches.enter_context(closing(Bench()))
+
+        with ThreadPoolExecutor(jobs or os.cpu_count() or 1, initializer=prepare) as pool:
+            yield from pool.map(lambda test: _outcome(test, catalog, profile, mine.bench, record=record), tests)
 
 
-def run_test(path: Path, test: SpecTest, mark: Mark, catalog: Catalog, profile: str | None = None) -> Outcome:
-    """Run a test; what keeps it from running is told in the outcome."""
+def _outcome(declared: DeclaredTest, catalog: Catalog, profile: str | None, bench: Bench, *, record: bool) -> Outcome:
     started = time.perf_counter()
+    test, problem = declared.test, ""
+    problems: Sequence[Problem] = ()
+    differences: Sequence[Difference] = ()
+    rows: Mapping[str, Sequence[Row]] = {}
     try:
-        differences, problem = _run(path, test, mark, catalog, profile)
+        if not test.is_finished and not record:
+            raise DocumentError([expects_nothing(test, declared.mark)])
+        differences, problem, rows = _run(declared, catalog, profile, bench)
     except SQLFlowError as error:
         expected = isinstance(error, DocumentError) and any(p.code == test.error for p in error.problems)
-        differences, problem = (), "" if expected or (test.error and error.code == test.error) else str(error)
-    return Outcome(test.name, tuple(differences), problem, (time.perf_counter() - started) * 1000)
+        if not expected and (test.error is None or error.code != test.error):
+            problem, problems = str(error), error.problems if isinstance(error, DocumentError) else ()
+    took = (time.perf_counter() - started) * 1000
+    place = declared.place("expect", differences[0].name) if differences else declared.mark
+    return Outcome(test.name, tuple(differences), problem, tuple(problems), place, took, {} if differences else rows)
 
 
 def _run(
-    path: Path, test: SpecTest, mark: Mark, catalog: Catalog, profile: str | None
-) -> tuple[Sequence[Difference], str]:
-    plan = Pipeline(path, catalog).plan(profile=profile, vars=test.vars, offline=True, sources=False)
+    declared: DeclaredTest, catalog: Catalog, profile: str | None, bench: Bench
+) -> tuple[Sequence[Difference], str, Mapping[str, Sequence[Row]]]:
+    test = declared.test
+    pipeline = Pipeline(declared.pipeline.path, catalog, document=declared.pipeline.afresh())
+    plan = pipeline.plan(profile=profile, vars=test.vars, offline=True, sources=False)
     with tempfile.TemporaryDirectory(prefix="sqlflow-test-") as folder:
-        staging = Staging(plan, test, catalog, Path(folder), mark)
-        with run_plan(staging.staged(), catalog, keep_open=True) as result:
+        look = partial(bench.columns, plan.engine)
+        staging = Staging(plan, declared, catalog, Path(folder), compile_plan(plan, catalog, bench), look)
+        staged = staging.staged()
+        with run_plan(staged, catalog, keep_open=True) as result:
             problem = _verdict(test, result)
             if problem or result.session is None:
-                return (), problem
-            found = [_held(staging, name, rows, result.session) for name, rows in test.expect.items()]
-    return [difference for difference in found if difference], ""
+                return (), problem, {}
+            session, wanted = result.session, {name: test.expect.get(name) for name in staging.names}
+            found = [_held(staging, name, rows, session) for name, rows in wanted.items() if rows is not None]
+            rows = {name: _rows(staging, name, session) for name, rows in wanted.items() if rows is None}
+    return [difference for difference in found if difference], "", rows
 
 
 def _verdict(test: SpecTest, result: RunResult) -> str:
@@ -79,31 +105,48 @@ def _verdict(test: SpecTest, result: RunResult) -> str:
 
 def _held(staging: Staging, name: str, expected: ExpectedRows, session: Session) -> Difference:
     """Hold the rows of a table, or of an export, against those expected."""
-    path = staging.outputs.get(name)
-    if path is not None and not path.exists():
-        return Difference(name, (), note="the export did not run")
-    if path is None and session.describe(name) is None:
-        return Difference(name, (), note="nothing wrote it")
-    sql = all_rows(name) if path is None else _select(staging.output(name, path), session).sql
-    wanted = _rows(staging, name, expected, session)
-    columns = list(dict.fromkeys(column for row in wanted for column in row))
-    there = session.columns(Select(session.dialect, sql)).names
-    folded = {column.lower(): column for column in there}
-    if unknown := [column for column in columns if column.lower() not in folded]:
-        return Difference(name, (), note=f"it has no column {unknown[0]!r}; it has: {', '.join(there)}")
-    shown = {column: folded[column.lower()] for column in columns} or {column: column for column in there}
-    found = [{c: row[own] for c, own in shown.items()} for row in session.arrow(sql).to_pylist()]
-    return compared(name, list(shown), wanted, found, subset=expected.match == "subset", ordered=expected.ordered)
+    made = _made(staging, name, session)
+    if isinstance(made, str):
+        return Difference(name, (), note=made)
+    sql, schema = made
+    file = staging.expected.get(name)
+    columns = names_of(expected.rows or ()) if file is None else file.held.names
+    own = {column: found for column in columns if (found := schema.get(column)) is not None}
+    if unknown := [column for column in columns if column not in own]:
+        hint = did_you_mean(unknown[0], schema.names, noun="column")
+        return Difference(name, (), note=f"it has no column {unknown[0]!r}; {hint}")
+    wanted = expected.rows or []
+    if file is not None:
+        typed = TableSchema(tuple(Column(column, found.type) for column, found in own.items()))
+        read = replace(file, schema=typed).select(frozenset({session.dialect}), {})
+        wanted = session.arrow(read.sql, read.parameters).to_pylist()
+    shown = {column: found.name for column, found in own.items()} or {column: column for column in schema.names}
+    rows = [{column: row[name] for column, name in shown.items()} for row in session.arrow(sql).to_pylist()]
+    return compared(name, list(shown), wanted, rows, subset=expected.match == "subset", ordered=expected.ordered)
 
 
-def _rows(staging: Staging, name: str, expected: ExpectedRows, session: Session) -> list[dict[str, Any]]:
-    if expected.rows is not None:
-        return expected.rows
-    given = staging.given(f"expected {name}", expected, staging.plan.path.parent)
-    read = _select(given, session)
-    rows: list[dict[str, Any]] = session.arrow(read.sql, read.parameters).to_pylist()
+def _rows(staging: Staging, name: str, session: Session) -> Sequence[Row]:
+    """Return the rows of a table or an export, those of a table in the order of their values.
+
+    Raises:
+        StepError: there are none to speak of.
+
+    """
+    made = _made(staging, name, session)
+    if isinstance(made, str):
+        raise StepError(f"{name}: {made}")
+    order = "" if name in staging.outputs else " ORDER BY ALL"
+    rows: list[Row] = session.arrow(f"FROM ({made[0]}){order}").to_pylist()
     return rows
 
 
-def _select(given: Given, session: Session) -> Select:
-    return given.select(ReadRequest(None, None, given.folder, {}, frozenset({session.dialect})))
+def _made(staging: Staging, name: str, session: Session) -> tuple[str, TableSchema] | str:
+    """Return the query of what a table or an export has come to, and its columns; a text says why there is none."""
+    path = staging.outputs.get(name)
+    if path is not None and not path.exists():
+        return "the export did not run"
+    if path is None and session.describe(name) is None:
+        return "nothing wrote it"
+    dialects = frozenset({session.dialect})
+    sql = all_rows(name) if path is None else staging.fixtures.of_file(name, "parquet", path).read(dialects).sql
+    return sql, session.columns(Select(session.dialect, sql))

@@ -2,37 +2,54 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sqlflow.errors import DocumentError
+from sqlflow.compile import Compiled
+from sqlflow.errors import DocumentError, SQLFlowError
 from sqlflow.plan import Plan, PlannedStep, table_key
-from sqlflow.problem import Mark, Problem, did_you_mean
+from sqlflow.problem import Problem, did_you_mean
 from sqlflow.registry import Catalog
-from sqlflow.sdk import BoundEndpoint, ColumnSpec, Role, StepInput, StepPlan, StepType, roles
-from sqlflow.spec import Rows, SpecTest, StateRows
+from sqlflow.sdk import BoundEndpoint, ColumnSpec, Role, StepInput, StepPlan, StepType, TableSchema, TableStep, roles
+from sqlflow.spec import Rows
 
-from .standins import FillConfig, FillTable, Given, GivenOptions, GivenRows
+from .declared import DeclaredTest
+from .fixtures import Fixtures, Given, Look
+from .standins import FillConfig, FillTable, GivenOptions, GivenRows
 
 GIVEN = "given by the test"
 NOT_NEEDED = "not expected by the test"
 
 
 class Staging:
-    """Prepares one test. `folder` takes the files that it needs; it lives as long as the test."""
+    """Prepares one test. `folder` takes the files that it needs; it lives as long as the test.
 
-    def __init__(self, plan: Plan, test: SpecTest, catalog: Catalog, folder: Path, mark: Mark) -> None:
+    `compiled` knows the columns of tables and sources, as far as that can be without asking anybody.
+    """
+
+    def __init__(
+        self, plan: Plan, declared: DeclaredTest, catalog: Catalog, folder: Path, compiled: Compiled, look: Look
+    ) -> None:
         self.plan = plan
-        self.test = test
+        self.declared = declared
+        self.test = declared.test
         self.catalog = catalog
         self.folder = folder
-        self.mark = mark
+        self.compiled = compiled
+        dialect = plan.engine.engine.dialect
+        self.fixtures = Fixtures(catalog, folder, declared.folder, dialect, look)
         self.by_id = {step.id: step for step in plan.steps}
+        self.problems: list[Problem] = []
+        self.misnamed = False
+        """Whether a name of given rows stands for nothing, so that others may seem to have none."""
         self.outputs: dict[str, Path] = {}
         """Where the rows of an expected export are, by its id."""
+        self.names: list[str] = []
+        """The tables and exports that count."""
+        self.expected: dict[str, Given] = {}
+        """Rows that are expected and stand in files, by the name of their table or export."""
 
     def staged(self) -> Plan:
         """Return the plan of the test.
@@ -41,13 +58,15 @@ class Staging:
             DocumentError: a name stands for nothing, or a step would have to read its real source.
 
         """
-        given_steps, given_tables = self._sorted(self.test.given)
-        given_tables |= {table_key(name): name for name in self.test.state if table_key(name) not in given_tables}
-        state = {table_key(name): rows for name, rows in self.test.state.items()}
+        given_steps, given_tables = self._sorted()
+        self.misnamed = bool(self.problems)
+        loads = {name: self._rows(("given", name), self.compiled.batches.get(name)) for name in given_steps}
         filled = {table_key(name) for name in self.test.given if name not in given_steps}
-        needed = self._needed(filled)
+        reached = self._reached(given_steps, given_tables, filled)
+        self.names = list(self.test.expect) or ([] if self.test.error else self._leaves(reached.values()))
+        needed = self._needed(filled, reached)
         steps: list[PlannedStep] = []
-        fills = [self._fill(key, name, state.get(key)) for key, name in given_tables.items()]
+        fills = [self._fill(key, part, name) for key, (part, name) in given_tables.items()]
         first = frozenset(step.id for step in fills)
         for step in self.plan.steps:
             if {table_key(t) for t in step.plan.writes} & filled:
@@ -55,32 +74,40 @@ class Staging:
             elif step.id not in needed:
                 steps.append(replace(step, skip=NOT_NEEDED))
             else:
-                steps.append(self._isolated(step, given_steps))
+                steps.append(self._isolated(step, loads))
+        for name, rows in self.test.expect.items():
+            if rows is not None and rows.rows is None and (wanted := self.read(("expect", name), rows)) is not None:
+                self.expected[name] = wanted
+        if self.problems:
+            raise DocumentError(sorted(self.problems, key=lambda p: p.mark or self.declared.mark))
         waits = {name: others | first for name, others in self.plan.waits_for.items()}
         waits |= {name: frozenset() for name in first}
         storage = self.catalog.storage("memory")
         engine = replace(self.plan.engine, storage=storage(), storage_config=storage.Config())
         return replace(self.plan, steps=(*fills, *steps), waits_for=waits, engine=engine, target=self.folder / "target")
 
-    def _sorted(self, names: Iterable[str]) -> tuple[frozenset[str], dict[str, str]]:
-        """Tell which names are steps and which are tables."""
+    def _sorted(self) -> tuple[list[str], dict[str, tuple[str, str]]]:
+        """Tell which names are steps and which are tables: those by their keys, with the part that gives their rows."""
         tables = {table_key(t) for step in self.plan.steps for t in step.reads | step.plan.writes}
-        steps, found = set(), {}
-        for name in names:
-            if name in self.by_id and _sources(self.by_id[name]):
-                steps.add(name)
-            elif table_key(name) in tables:
-                found[table_key(name)] = name
-            else:
-                known = {*tables, *(s.id for s in self.plan.steps if _sources(s))}
-                hint = did_you_mean(name, known, noun="table or load")
-                raise self._refused(f"{name!r} is no table of the pipeline, and no step that reads a source", hint)
-        return frozenset(steps), found
+        steps = [name for name in self.test.given if name in self.by_id and _sources(self.by_id[name])]
+        found: dict[str, tuple[str, str]] = {}
+        for part, names in (("given", self.test.given), ("state", self.test.state)):
+            for name in names:
+                if part == "given" and name in steps:
+                    continue
+                if table_key(name) in tables:
+                    found[table_key(name)] = (part, name)
+                    continue
+                known = {*tables, *(s.id for s in self.plan.steps if _sources(s) and part == "given")}
+                noun = "table or load" if part == "given" else "table"
+                what = "no table of the pipeline" + (", and no step that reads a source" if part == "given" else "")
+                self._refuse(f"{name!r} is {what}", did_you_mean(name, known, noun=noun), part, name)
+        return steps, found
 
-    def _needed(self, filled: set[str]) -> set[str]:
-        """Return the steps that make what is expected, down to what is given."""
+    def _needed(self, filled: set[str], reached: Iterable[str]) -> set[str]:
+        """Return the steps that make what is expected, down to what is given; those `reached` where one is to fail."""
         wanted: set[str] = set()
-        for name in self.test.expect:
+        for name in self.names:
             key = table_key(name)
             makers = {s.id for s in self.plan.steps if key in {table_key(t) for t in s.plan.writes}}
             if name in self.by_id and not self.by_id[name].plan.writes:
@@ -88,10 +115,10 @@ class Staging:
             if not makers and key not in filled:
                 known = {t for s in self.plan.steps for t in s.plan.writes} | set(self.by_id)
                 hint = did_you_mean(name, known, noun="table or export")
-                raise self._refused(f"nothing writes {name!r}, which is expected", hint)
+                self._refuse(f"nothing writes {name!r}, which is expected", hint, "expect", name)
             wanted |= makers
-        if not self.test.expect:  # it is to fail somewhere
-            wanted = {s.id for s in self.plan.steps if s.plan.writes or not _destinations(s)}
+        if not self.names:
+            wanted = set(reached) or {s.id for s in self.plan.steps if s.plan.writes or not _destinations(s)}
         found: set[str] = set()
         stack = list(wanted)
         while stack:
@@ -102,15 +129,44 @@ class Staging:
             stack += [other for other in self.plan.waits_for[step.id] if not _destinations(self.by_id[other])]
         return found
 
-    def _isolated(self, step: PlannedStep, given: frozenset[str]) -> PlannedStep:
+    def _reached(self, loads: Iterable[str], given: Iterable[str], filled: set[str]) -> dict[str, PlannedStep]:
+        """Return the steps that run on what is `given` alone; tables that are `filled` stay as they are."""
+        made: dict[str, PlannedStep] = {}
+        there, touched = set(given), set(given)
+        for step in self.plan.steps:
+            reads, writes = _keys(step.reads), _keys(step.plan.writes)
+            waits = (self.by_id[other] for other in self.plan.waits_for[step.id])
+            ready = all(other.id in made or _keys(other.plan.writes) & filled for other in waits)
+            if not ready or reads - there - writes or writes & filled or _destinations(step):
+                continue
+            if step.id not in loads and _sources(step):
+                continue
+            there |= writes
+            made[step.id] = step
+            touched |= writes if step.id in loads or reads & touched else set()
+        return {name: step for name, step in made.items() if _keys(step.reads | step.plan.writes) & touched}
+
+    def _leaves(self, reached: Iterable[PlannedStep]) -> list[str]:
+        """Return the tables that steps make and that none of them reads."""
+        steps = list(reached)
+        read = {key for step in steps for key in _keys(step.reads) - _keys(step.plan.writes)}
+        made = [[s.given.config.target] if isinstance(s.step_type, TableStep) else sorted(s.plan.writes) for s in steps]
+        leaves = [name for names in made for name in names if table_key(name) not in read]
+        if not leaves:
+            self._refuse("nothing is made of what it gives alone", "name tables under expect")
+        return list(dict.fromkeys(leaves))
+
+    def _isolated(self, step: PlannedStep, given: Mapping[str, Given | None]) -> PlannedStep:
         """Return a step that reads and writes nothing outside of the test."""
         endpoints = dict(step.given.endpoints)
         for name in _sources(step):
             if step.id not in given:
                 place = endpoints[name].place or endpoints[name].label
                 hint = f"write given: {{{step.id}: [...]}}, or give the table that it writes"
-                raise self._refused(f"step {step.id!r} would read {place}", hint)
-            options = GivenOptions(rows=self.given(step.id, self.test.given[step.id], self.plan.path.parent))
+                if not self.misnamed:
+                    self._refuse(f"step {step.id!r} would read {place}", hint)
+                continue
+            options = GivenOptions(rows=given[step.id])
             endpoints[name] = BoundEndpoint(GivenRows(), GivenRows.Config(), options, f"given {step.id}")
         config = step.given.config
         for name in _destinations(step):
@@ -121,15 +177,19 @@ class Staging:
             config = config.model_copy(update={"mode": "replace", "key": [], "at_least_once": False})
         return replace(step, given=replace(step.given, config=config, endpoints=endpoints), retry=None)
 
-    def _fill(self, key: str, name: str, state: StateRows | None) -> PlannedStep:
+    def _fill(self, key: str, part: str, name: str) -> PlannedStep:
         writer = next((s for s in self.plan.steps if key in {table_key(t) for t in s.plan.writes}), None)
         config = writer.given.config if writer is not None else None
         cursor = getattr(config, "cursor", None)
-        rows: Rows = state if state is not None else self.test.given[name]
+        state = self.test.state[name] if part == "state" else None
+        table = self.compiled.tables.get(key)
+        columns = _columns(config)
+        if state is None:  # its writer does not run, and nobody else holds its rows to what it declares
+            columns = {column: ColumnSpec(type=spec.type) for column, spec in columns.items()}
         values = FillConfig(
             target=name,
-            rows=self.given(name, rows, self.plan.path.parent),
-            columns=_columns(config),
+            rows=self._rows((part, name), table.schema if table is not None else None),
+            columns=columns,
             owner=writer.id if writer is not None else "",
             cursor=cursor.column if state is not None and cursor is not None else None,
             watermark=state.watermark if state is not None else None,
@@ -137,37 +197,35 @@ class Staging:
         fill: StepType = FillTable()
         return PlannedStep(
             f"given {name}", f"given {name}", -1, FillTable.name, fill, StepInput(values),
-            StepPlan(writes=frozenset({name})), self.mark,
+            StepPlan(writes=frozenset({name})), self.declared.mark,
         )  # fmt: skip
 
-    def given(self, what: str, rows: Rows, beside: Path) -> Given:
-        """Return rows as something that can be read."""
-        if rows.rows is None:
-            kind, path = ("csv", rows.csv) if rows.csv is not None else ("parquet", rows.parquet)
-            return self._file(what, kind, str(beside.resolve() / str(path)), frozenset())
-        names = frozenset(name.lower() for row in rows.rows for name in row)
-        if not rows.rows:
-            return Given(what, None, None, self.folder, names)
-        file = self.folder / f"{len(list(self.folder.glob('*.jsonl')))}.jsonl"
-        ordered = list(dict.fromkeys(name for row in rows.rows for name in row))
-        lines = (json.dumps({name: row.get(name) for name in ordered}, default=str) for row in rows.rows)
-        file.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-        return self._file(what, "json", str(file), names)
+    def _rows(self, path: tuple[str, str], schema: TableSchema | None) -> Given | None:
+        """Return the rows of a part of the test; a column that their table does not have is told."""
+        part, name = path
+        rows: Rows = (self.test.given if part == "given" else self.test.state)[name]
+        given = self.read(path, rows, schema)
+        for column in given.held.names if given is not None and schema is not None else ():
+            if schema is not None and schema.get(column) is None:
+                hint = did_you_mean(column, schema.names, noun="column")
+                row = next((n for n, row in enumerate(rows.rows or ()) if column in row), 0)
+                self._refuse(f"{name} has no column {column!r}", hint, *path, "rows", row, column)
+        return given
 
-    def output(self, step_id: str, path: Path) -> Given:
-        """Return what an export has written as something that can be read."""
-        return self._file(step_id, "parquet", str(path), frozenset())
+    def read(self, path: tuple[str, str], rows: Rows, schema: TableSchema | None = None) -> Given | None:
+        """Return rows as something that can be read; None: they cannot, which is told."""
+        part, name = path
+        try:
+            return self.fixtures.make(f"{part} {name}", rows, schema)
+        except FileNotFoundError as error:
+            self._refuse(f"there is no file {error}", "paths start at the document's folder", *path)
+        except SQLFlowError as error:
+            self._refuse(error.message, error.hint, *path)
+        return None
 
-    def _file(self, what: str, kind: str, path: str, names: frozenset[str]) -> Given:
-        connector = self.catalog.connector(kind)
-        options: Mapping[str, Any] = {"path": path, **({"lines": True} if kind == "json" else {})}
-        read = (connector.ReadOptions or GivenOptions).model_validate(options)
-        if not Path(path).is_file():
-            raise self._refused(f"there is no file {path}", "paths start at the document's folder")
-        return Given(what, connector(), read, self.folder, names, connector.Config())
-
-    def _refused(self, told: str, hint: str | None) -> DocumentError:
-        return DocumentError([Problem("SF760", f"test {self.test.name!r}: {told}", self.mark, hint)])
+    def _refuse(self, told: str, hint: str | None, *place: str | int) -> None:
+        mark = self.declared.place(*place) if place else self.declared.mark
+        self.problems.append(Problem("SF760", f"test {self.test.name!r}: {told}", mark, hint))
 
 
 def _columns(config: Any) -> dict[str, ColumnSpec]:
@@ -178,6 +236,10 @@ def _columns(config: Any) -> dict[str, ColumnSpec]:
         moment = cursor or ColumnSpec(type="TIMESTAMP")
         columns |= {"valid_from": moment, "valid_to": moment, "is_current": ColumnSpec(type="BOOLEAN")}
     return columns
+
+
+def _keys(tables: Iterable[str]) -> set[str]:
+    return {table_key(table) for table in tables}
 
 
 def _sources(step: PlannedStep) -> list[str]:

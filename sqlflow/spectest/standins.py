@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,6 @@ from sqlflow.sdk import (
     RowCounts,
     Select,
     StepContext,
-    StepError,
     StepExecutionResult,
     StepInput,
     StepPlan,
@@ -34,12 +32,14 @@ from sqlflow.sdk import (
     quote_target,
 )
 
+from .fixtures import Given
+
 
 class GivenOptions(ConfigModel):
     """Where the rows are."""
 
     rows: Any = Field(default=None, exclude=True)
-    """A connector with the config and options that read them; None: there are none."""
+    """The rows (`Given`)."""
 
 
 class GivenRows(Connector[NoOptions]):
@@ -50,46 +50,13 @@ class GivenRows(Connector[NoOptions]):
     guesses_types = True
 
     def read(self, request: ReadRequest) -> Select:
-        """Return the rows, with the declared columns that they do not name as NULL."""
+        """Return the rows, with the columns that they do not name as NULL."""
         source: Given = request.options.rows
-        return source.select(request)
+        return source.select(request.dialects, request.columns)
 
     def test(self, config: NoOptions, folder: Path) -> ConnectionReport:
         """Say that the rows are there."""
         return ConnectionReport(ok=True, message="rows of a test")
-
-
-@dataclass(frozen=True)
-class Given:
-    """Rows of a test: a connector that reads them from a file, with its options. `names` are their columns."""
-
-    what: str
-    connector: Connector[Any] | None
-    options: Any
-    folder: Path
-    names: frozenset[str]
-    config: Any = None
-
-    def select(self, request: ReadRequest) -> Select:
-        """Return the rows as a SELECT.
-
-        Raises:
-            StepError: there is neither a row nor a declared column.
-
-        """
-        columns = request.columns
-        missing = {name: spec for name, spec in columns.items() if name.lower() not in self.names}
-        more = "".join(f", CAST(NULL AS {spec.type}) AS {quote(name)}" for name, spec in missing.items())
-        if self.connector is None:
-            if not columns:
-                raise StepError(f"{self.what} has no rows, so its columns are not known", hint="declare columns")
-            return Select(min(request.dialects), f"SELECT {more.removeprefix(', ')} WHERE FALSE")
-        own = {name: spec for name, spec in columns.items() if name.lower() in self.names}
-        inner = ReadRequest(self.config, self.options, self.folder, own, request.dialects)
-        found = self.connector.read(inner)
-        if not isinstance(found, Select):
-            raise StepError(f"connector {self.connector.name!r} gives no SELECT", kind="internal")
-        return Select(found.dialect, f"SELECT *{more} FROM (\n{found.sql}\n)", found.parameters)
 
 
 class FillConfig(ConfigModel):
@@ -102,7 +69,7 @@ class FillConfig(ConfigModel):
     """What it holds (`Given`)."""
 
     columns: Any = Field(default=None, exclude=True)
-    """Columns that its writer declares."""
+    """Columns that are cast, and held to what they declare."""
 
     owner: str = ""
     """Step in whose name the rows are written."""
@@ -129,7 +96,8 @@ class FillTable(StepType):
         config: FillConfig = given.config
         session = context.session
         columns: Mapping[str, ColumnSpec] = config.columns or {}
-        select = config.rows.select(ReadRequest(None, None, context.folder, columns, frozenset({session.dialect})))
+        rows: Given = config.rows
+        select = rows.select(frozenset({session.dialect}), columns)
         token = Token(f"{context.token.run}-given", config.owner or context.token.step, 1, context.token.pipeline)
         staged = session.stage(select, Batch(config.target, token, "replace", columns))
         memories: tuple[Memory, ...] = ()

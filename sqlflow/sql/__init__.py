@@ -13,6 +13,7 @@ from .references import (
     read_query,
     read_statements,
 )
+from .scripts import read_script_habits
 from .syntax import SqlSyntaxError, foresee
 from .values import holds, with_literals
 
@@ -57,6 +58,7 @@ __all__ = [
     "read_habits",
     "read_origins",
     "read_query",
+    "read_script_habits",
     "read_statements",
     "same",
     "with_literals",

@@ -14,7 +14,7 @@ from typing import Any
 from .references import CLOCK, KEPT, Reference
 from .syntax import SqlSyntaxError, characters, select_tree
 
-_MOODY = re.compile(
+MOODY = re.compile(
     r"now|today|random|uuid|uuidv[47]|gen_random_uuid|nextval|currval|get_current_\w+|current_(date|time|timestamp)|"
     r"local(time|timestamp)|transaction_timestamp"
 )
@@ -140,7 +140,7 @@ def _tied(tie: tuple[frozenset[str], frozenset[str]], left: frozenset[str], righ
 
 def _moods(root: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     for node in _nodes(root):
-        if node.get("class") == "FUNCTION" and _MOODY.fullmatch(node["function_name"].lower()):
+        if node.get("class") == "FUNCTION" and MOODY.fullmatch(node["function_name"].lower()):
             yield node["function_name"], node
         elif node.get("class") == "COLUMN_REF" and len(node["column_names"]) == 1:
             name = node["column_names"][0].lower()

@@ -236,11 +236,11 @@ def _from_sqlglot(sql: str, parameters: frozenset[str], *, select: bool = False)
     logging.getLogger("sqlglot").setLevel(logging.ERROR)  # it warns about statements that it keeps as text
     found = References(parameters=list(_parameters(sql, parameters)))
     try:
-        tree = sqlglot.parse_one(sql, read="duckdb")
+        trees = sqlglot.parse(sql, read="duckdb")
     except sqlglot.errors.SqlglotError:
-        found.hidden.append(Reference("this statement", 0))
-        return found
-    if isinstance(tree, exp.Command):
+        trees = []
+    tree = next((tree for tree in trees if tree is not None and not isinstance(tree, exp.Semicolon)), None)
+    if tree is None or isinstance(tree, exp.Command):
         found.hidden.append(Reference("this statement", 0))
         return found
     if isinstance(tree, (exp.Create, exp.Drop)) and tree.kind == "SCHEMA":

@@ -14,9 +14,10 @@ from typing import Any
 from sqlflow.compile import Bench, Compiled, Table
 from sqlflow.pipeline import Draft, Pipeline
 from sqlflow.plan import Plan, parse_ahead, table_key
-from sqlflow.project import Workspace, display, open_workspace
+from sqlflow.problem import Problem
+from sqlflow.project import Workspace, display, open_workspace, pipeline_of
 from sqlflow.registry import Catalog
-from sqlflow.spec import Document, read_pipeline
+from sqlflow.spec import Document, Tests, read_document, unfinished
 
 from .recorded import Recorded
 
@@ -83,13 +84,25 @@ def _drafts(
     projects: dict[Path, Workspace] = {}
     paths = list(dict.fromkeys(paths))
     for start in range(0, len(paths), TOGETHER):
-        read = [(path, read_pipeline(path, display(path))) for path in paths[start : start + TOGETHER]]
+        read = [(path, read_document(path, display(path))) for path in paths[start : start + TOGETHER]]
         parse_ahead(document for _, document in read if isinstance(document, Document))
         for path, document in read:
             if path.parent not in projects:
                 projects[path.parent] = open_workspace(path)
+            if isinstance(document, Document) and document.kind == "test":
+                yield path, Draft(catalog, None, tuple(_of_tests(document)))
+                continue
             pipeline = Pipeline(path, catalog, projects[path.parent].afresh(), document)
             yield path, pipeline.draft(profile=profile, vars=given)
+
+
+def _of_tests(document: Document[Tests]) -> Iterator[Problem]:
+    """Yield every problem of a document of tests; those of its pipeline are told with the pipeline."""
+    yield from document.diagnosis.problems
+    if document.model is not None:
+        found = pipeline_of(document)
+        yield from [found] if isinstance(found, Problem) else []
+        yield from unfinished(document)
 
 
 def needs(plan: Plan) -> frozenset[str]:

@@ -57,12 +57,9 @@ steps:
     target: raw.orders   # where to
     # the query
     sql: |
-      select
-        i as id,
-        'EU' as region
+      select i as id, 'EU' as region
       from numbers as n
-      where
-        i is not null and i not in (1, 2)
+      where i is not null and i not in (1, 2)
     checks:
       - not_null: [id, region]
         severity: warn
@@ -101,6 +98,35 @@ def test_a_document_is_laid_out(tmp_path):
     assert "nothing to change" in sqlflow(tmp_path, "fmt", "p.yaml")
 
 
+LONG = "  where another_long_name = 1 and yet_another_long_name = 2"
+
+
+@pytest.mark.parametrize(
+    ("ugly", "pretty"),
+    [
+        ("select CAST(a AS date) from t where b=1", "select a::date\nfrom t\nwhere b = 1"),
+        ("select (a*b)::decimal(12,2) as c from t", "select (a * b)::decimal(12,2) as c\nfrom t"),
+        ("select cast(a+b as int), -1::int from t", "select cast(a + b as int), -1::int\nfrom t"),
+        ("select a from t join u using(a) group by 1", "select a\nfrom t\njoin u using (a)\ngroup by 1"),
+        (
+            "select a from t where b in (select b from u where c=1)",
+            "select a\nfrom t\nwhere b in (select b from u where c = 1)",
+        ),
+        (
+            f"select a from t where b in (select a_long_name from u {LONG})",
+            "select a\nfrom t\nwhere b in (\n  select a_long_name\n  from u\n" + LONG + "\n)",
+        ),
+        (
+            "select " + ", ".join(["a_long_name"] * 7) + " from t",
+            "select\n  " + ",\n  ".join(["a_long_name"] * 7) + "\nfrom t",
+        ),
+    ],
+)
+def test_a_clause_stands_on_one_line_if_it_fits(ugly, pretty):
+    """SQL is printed as people write it: short clauses on a line, `::` where it needs no parentheses more."""
+    assert printed(ugly) == pretty
+
+
 def test_check_and_diff_change_nothing(tmp_path):
     """--check and --diff leave the file alone and are exit code 1 when something would change, 0 when nothing would."""
     (tmp_path / "p.yaml").write_text(UGLY)
@@ -122,6 +148,25 @@ def test_what_is_not_understood_is_left_alone(tmp_path):
     assert (tmp_path / "p.yaml").read_text() == PRETTY
 
 
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+SHOWN = [
+    (page.stem, block)
+    for page in PAGES
+    for block in re.findall(
+        r"^```yaml\n(version: 1\n.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [*SHOWN, *((path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8")) for path in SPECS)],
+)
+def test_what_is_shown_is_canonical(name, text, catalog):
+    """Every example that people read, in specs and on pages, looks as `sqlflow fmt` would have it."""
+    assert formatted(Source(name, text, Path(name)), catalog) == text
+
+
 @pytest.mark.parametrize("path", SPECS, ids=lambda p: p.relative_to(ROOT / "specs").as_posix())
 def test_every_spec_means_what_it_meant(path, catalog):
     """The plan of a formatted spec is the same: steps, options, order and SQL; a second time changes nothing."""
@@ -129,7 +174,7 @@ def test_every_spec_means_what_it_meant(path, catalog):
     text = formatted(source, catalog)
     assert formatted(Source(source.file, text, path), catalog) == text
     assert comments(text) == comments(source.text)
-    if path.name == "sqlflow.yaml":
+    if path.name in ("sqlflow.yaml", "tests.yaml"):
         return
 
     def told(given):

@@ -168,3 +168,20 @@ def test_steps_of_one_loop_are_told_once(lint):
     step = "  - id: a\n    type: transform\n    for_each: {n: [1, 2, 3]}\n"
     step += "    target: a\n    mode: append\n    sql: select $n as n\n"
     assert lint(pipeline(step)) == [("SF805", "warning", 8, 5)]
+
+
+def test_scripts_are_looked_into(lint):
+    """Statements of a step are seen as queries are: a comma join anywhere, moods where a table keeps its rows."""
+    script = """\
+  - id: log
+    type: sql
+    sql: |
+      create table if not exists logs.runs (seen timestamp, n bigint);
+      insert into logs.seen
+        select now(), count(*) from r.a, r.b;
+      update logs.anew set seen = now();
+"""
+    anew = "  - {id: anew, type: transform, target: logs.anew, sql: select 1 as seen}\n"
+    assert lint(pipeline(anew, script)) == [("SF807", "warning", 10, 16), ("SF808", "warning", 10, 42)]
+    silent = script.replace("r.b;", "r.b; -- sqlflow: ignore[SF807, SF808] a journal")
+    assert lint(pipeline(anew, silent)) == []

@@ -302,9 +302,9 @@ def test_tests_are_reported(shop):
     ]
     assert (cases["none | <b>"].get("file"), cases["none | <b>"].get("line")) == ("data pipes/tested.yaml", "9")
     ((kind, options, message),) = commands(sqlflow(shop, "test", "tested.yaml", "-o", "github", code=1))
-    assert (kind, options["line"], options["title"]) == ("error", "9", "SF761 A test has failed")
+    assert (kind, options["line"], options["title"]) == ("error", "11", "SF761 A test has failed")
     assert "daily: 1 row missing, 1 row unexpected\n" in message
     assert sarif(sqlflow(shop, "test", "tested.yaml", "-o", "sarif", code=1))["results"][0]["ruleId"] == "SF761"
     assert "SF761" in sqlflow(shop, "test", "tested.yaml", "-o", "markdown", code=1)
-    (shop / "tested.yaml").write_text(TESTED.replace("expect: {daily: [{n: 0}]}", ""))
+    (shop / "tested.yaml").write_text(TESTED.replace("expect: {daily: [{n: 0}]}", "expcet: {}"))
     assert sarif(sqlflow(shop, "test", "tested.yaml", "-o", "sarif", code=2))["results"]

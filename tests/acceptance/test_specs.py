@@ -118,11 +118,19 @@ def test_every_folder_is_an_example_that_editors_understand() -> None:
     assert examples() == sorted(folder for folder in SPECS.iterdir() if folder.is_dir())
     for example in examples():
         assert any((example / "expected").glob("*.csv")), f"{example.name} expects nothing"
-        for document in [*documents(example), *example.glob("alert.yaml"), *example.glob("sqlflow.yaml")]:
-            kind = "project" if document.name == "sqlflow.yaml" else "pipeline"
+        for document in example.rglob("*.yaml"):
+            kind = {"sqlflow.yaml": "project", "tests.yaml": "test"}.get(document.name, "pipeline")
             schema = os.path.relpath(ROOT / "schemas" / f"{kind}.schema.json", document.parent)
             first = document.read_text(encoding="utf-8").splitlines()[0]
             assert first == f"# yaml-language-server: $schema={Path(schema).as_posix()}", document
+
+
+def test_the_tests_of_the_examples_pass() -> None:
+    """`sqlflow test` finds the tests in pipelines and in documents of their own, and all of them pass."""
+    told = sqlflow(ROOT, "test", "specs")
+    assert "ok    specs/03-warehouse/tests.yaml:" in told
+    assert "ok    specs/07-incremental/pipeline.yaml:" in told
+    assert re.search(r"^\d+ tests: passed$", told, re.MULTILINE)
 
 
 def test_a_source_that_drifts_stops_a_step_until_its_change_is_accepted(tmp_path: Path) -> None:

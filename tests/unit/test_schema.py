@@ -16,13 +16,14 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from ruamel.yaml import YAML
 
-from sqlflow.pipeline import Pipeline, installed
+from sqlflow.pipeline import installed
 from sqlflow.registry import BUILTIN
 from sqlflow.schema import schema_of
-from sqlflow.spec import read_pipeline, to_data
+from sqlflow.spec import read_document, to_data
+from sqlflow.validation import hold_all
 
 ROOT = Path(__file__).parents[2]
-KINDS = ("pipeline", "project", "run")
+KINDS = ("pipeline", "test", "project", "run")
 STRUCTURAL = {"SF201", "SF202", "SF203", "SF204", "SF205", "SF310", "SF311", "SF320", "SF321"}
 SPECS = sorted(p for p in ROOT.glob("specs/**/*.yaml") if p.name != "sqlflow.yaml" and "expected" not in p.parts)
 
@@ -34,10 +35,10 @@ def boxed():
     return installed(sorted(others))
 
 
-@lru_cache(maxsize=1)
-def judge():
-    """Return the pipeline schema, ready to judge."""
-    schema = schema_of("pipeline", boxed())
+@lru_cache(maxsize=2)
+def judge(kind="pipeline"):
+    """Return the schema of a kind of document, ready to judge."""
+    schema = schema_of(kind, boxed())
     Draft202012Validator.check_schema(schema)
     return Draft202012Validator(schema)
 
@@ -46,6 +47,11 @@ def judge():
 def originals():
     """Return the data of every spec that stands alone; a project's specs need its connections."""
     return [data_of(path) for path in SPECS if not (path.parent.parent / "sqlflow.yaml").exists()]
+
+
+def kind_of(data):
+    """Return the kind that a document says it is."""
+    return data.get("kind", "pipeline")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -61,12 +67,14 @@ def test_schemas_are_fresh(kind, regen):
 @pytest.mark.parametrize("path", SPECS, ids=lambda p: p.relative_to(ROOT).as_posix())
 def test_every_spec_fits_its_schema(path):
     """What runs, an editor accepts."""
-    assert [e.message for e in judge().iter_errors(data_of(path))] == []
+    data = data_of(path)
+    assert [e.message for e in judge(kind_of(data)).iter_errors(data)] == []
 
 
-def test_every_option_is_described():
+@pytest.mark.parametrize("kind", ["pipeline", "test"])
+def test_every_option_is_described(kind):
     """An editor can show what each key means: every property of every model has its docstring."""
-    schema = schema_of("pipeline", boxed())
+    schema = schema_of(kind, boxed())
     silent = [
         f"{name}.{key}"
         for name, definition in schema["$defs"].items()
@@ -78,7 +86,7 @@ def test_every_option_is_described():
 
 def data_of(path):
     """Return the plain data of a document, read the way the product reads it."""
-    read = read_pipeline(path)
+    read = read_document(path)
     assert not isinstance(read, list)
     return to_data(read.root)
 
@@ -128,6 +136,7 @@ def test_schema_and_models_agree_on_mutations(seed, tmp_path_factory):
     YAML().dump(changed, stream)
     file = tmp_path_factory.mktemp("mutated") / "pipeline.yaml"
     file.write_text(stream.getvalue(), encoding="utf-8")
-    structural = [p for p in Pipeline(file, boxed()).validate() if p.code in STRUCTURAL and p.severity == "error"]
-    refused = [e.message for e in judge().iter_errors(data_of(file))]
+    told = [problem for one in hold_all([file], boxed()) for problem in one.compiled.problems]
+    structural = [p for p in told if p.code in STRUCTURAL and p.severity == "error"]
+    refused = [e.message for e in judge(kind_of(original)).iter_errors(data_of(file))]
     assert bool(structural) == bool(refused), (path, kind, structural, refused)

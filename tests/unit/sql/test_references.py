@@ -106,6 +106,13 @@ def test_statements_keep_their_places():
     ]
 
 
+def test_a_comment_behind_a_statement_hides_nothing():
+    """The table that a statement writes is seen, too, where a comment follows its semicolon."""
+    first, second = read_statements("insert into t select 1 from a; -- why\ndelete from t; /* and */ -- more\n")
+    assert (first.references.writes, first.references.reads) == ({"t"}, {"a"})
+    assert second.references.writes == {"t"}
+
+
 def test_parsing_ahead_changes_no_answer():
     """A text says the same whether it was parsed with others or alone, errors and their places included."""
     texts = ["from a", "select $x from b", "selec 1", "select 'open", "", "drop table t", "from é where"]
