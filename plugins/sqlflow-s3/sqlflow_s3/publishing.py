@@ -42,8 +42,14 @@ def put_object(client: Any, config: S3Config, key: str, file: LocalFile) -> None
 
 
 def refuse_dataset(client: Any, config: S3Config, key: str) -> None:
-    """Refuse to put a single object where a data set stands."""
-    if read_manifest(client, config, key.rstrip("/") + "/") is not None:
+    """Refuse to put a single object where a data set stands; who may only write cannot have made one."""
+    try:
+        manifest = read_manifest(client, config, key.rstrip("/") + "/")
+    except StepError as error:
+        if error.kind != "permission":
+            raise
+        return
+    if manifest is not None:
         told = f"{url(config, key)} is a data set of several objects, and a single one was to be written there"
         raise StepError(told, hint="write another path, or partition_by or max_rows_per_file", code="SF512")
 

@@ -187,7 +187,7 @@ def strict_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[st
         iam = boto3.client("iam", aws_secret_access_key="y", **root)
         trust = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
         iam.create_role(RoleName="lake", AssumeRolePolicyDocument=json.dumps({"Statement": [trust]}))
-        allowed = {"owner": ["s3:*", "sts:*"], "reader": ["s3:List*", "s3:GetObject"]}
+        allowed = {"owner": ["s3:*", "sts:*", "iam:*"], "reader": ["s3:List*", "s3:GetObject"]}
         users = {}
         for name, actions in allowed.items():
             policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": actions, "Resource": "*"}]}
