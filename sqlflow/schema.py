@@ -43,7 +43,7 @@ class _Composer:
         schema = self.model(Pipeline)
         properties = schema["properties"]
         properties["steps"] |= {"items": self.step()}
-        properties["connections"] |= {"additionalProperties": self.connection()}
+        properties["connections"] |= _each(properties["connections"], self.connection())
         properties["defaults"] = {
             "description": properties["defaults"].get("description", ""),
             **self.defaults(),
@@ -56,8 +56,9 @@ class _Composer:
         profile["properties"]["engine"] |= self.typed("engine", "duckdb")
         profile["properties"]["storage"] |= self.typed("storage backend", "file")
         for holder in (schema, profile):
-            holder["properties"]["connections"] |= {"additionalProperties": self.connection()}
-        schema["properties"]["profiles"] |= {"additionalProperties": profile}
+            connections = holder["properties"]["connections"]
+            connections |= _each(connections, self.connection())
+        schema["properties"]["profiles"] |= _each(schema["properties"]["profiles"], profile)
         return self.document("SQLFlow project", schema)
 
     def document(self, title: str, schema: dict[str, Any]) -> dict[str, Any]:
@@ -233,6 +234,11 @@ class _Composer:
         for name, inner in schema.pop("$defs", {}).items():
             self.definitions[f"{model.__name__}.{name}"] = _finished(inner, _nested_docs(model, name))
         return _finished(schema, field_docs(model))
+
+
+def _each(named: dict[str, Any], schema: Any) -> dict[str, Any]:
+    """Return what makes every value of a mapping by name one of a schema."""
+    return {"patternProperties": dict.fromkeys(named["patternProperties"], schema), "additionalProperties": False}
 
 
 def _type_is(name: str, key: str = "type") -> dict[str, Any]:

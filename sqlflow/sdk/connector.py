@@ -109,7 +109,7 @@ class FileVersion:
 
 
 class Rows(Protocol):
-    """Rows on their way out. Take them once, either way."""
+    """Rows on their way out. Take them once, either way; then `copy` may ask the engine about files that it wrote."""
 
     dialect: str
     schema: TableSchema
@@ -245,6 +245,10 @@ class Connector(ABC, Generic[C]):
 
     def objections(self, config: Any, options: Any, folder: Path) -> Iterator[Objection]:
         """Tell what does not go together, and which local file is missing (code SF501); touches no network."""
+        return iter(())
+
+    def mode_objections(self, options: Any, mode: Mode, key: Sequence[str]) -> Iterator[Objection]:
+        """Tell why a target of these options cannot be written in a mode, though others can; touches no network."""
         return iter(())
 
     def place(self, config: Any, options: Any) -> str | None:

@@ -183,8 +183,8 @@ def validate(
         path = tuple(error["loc"])
         if error["type"] == "missing" and path in misspelt:  # it is there, under another spelling
             continue
-        if any(path[: len(unknown)] == unknown for unknown in filled.unknown):
-            continue
+        if error["type"] != "extra_forbidden" and any(path[: len(unknown)] == unknown for unknown in filled.unknown):
+            continue  # the value may be right; a key that does not exist is wrong with any value
         diagnosis.add(*complaint(error, path, node, what=what, known=known, model=model))
     return built
 

@@ -224,3 +224,18 @@ steps:
 """
     assert validate(steps)[0] == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == ["shop.yaml"]
+
+
+def test_a_key_that_does_not_exist_is_a_problem_whatever_its_value(validate: Validate) -> None:
+    """A value that is not known here hides no misspelt key: neither of a connection nor of a source."""
+    code, problems = validate("""
+connections:
+  files: {connector: csv, foldr: "${env:NOT_SET_ANYWHERE}"}
+steps:
+  - {id: a, type: load, source: {connection: files, path: a.csv, delimitr: "${env:NOT_SET_ANYWHERE}"}, target: a}
+""")
+    assert code == 2
+    assert [p["message"] for p in problems if p["code"] == "SF201"] == [
+        "unknown key 'foldr' in connection 'files'",
+        "unknown key 'delimitr' in source of step 'a'",
+    ]

@@ -5,13 +5,13 @@ Touches no network and imports no driver.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal, get_args
 from urllib.parse import urlsplit
 
 from pydantic import Field
 
-from sqlflow.sdk import ConfigModel, Objection, Secret
+from sqlflow.sdk import ConfigModel, Objection, Secret, fold
 
 Format = Literal["parquet", "csv", "json"]
 ENDINGS = {"parquet": "parquet", "csv": "csv", "tsv": "csv", "json": "json", "jsonl": "json", "ndjson": "json"}
@@ -128,7 +128,8 @@ class S3Write(ConfigModel):
     """Where rows are written, and how."""
 
     path: str = Field(min_length=1)
-    """Key to write; with `partition_by` or `max_rows_per_file` the prefix of a data set of several objects."""
+    """Key to write; with `partition_by`, `max_rows_per_file` or another mode than replace the prefix of a data set of
+    several objects."""
 
     format: Format | None = None
     """Format; by default the path's ending says it."""
@@ -190,9 +191,24 @@ def is_pattern(path: str) -> bool:
     return "*" in path
 
 
-def is_dataset(options: S3Write) -> bool:
-    """Tell whether several objects are written."""
-    return bool(options.partition_by or options.max_rows_per_file)
+def is_dataset(options: S3Write, mode: str) -> bool:
+    """Tell whether a data set is written, or a single object."""
+    return bool(options.partition_by or options.max_rows_per_file) or mode != "replace"
+
+
+def is_partition_key(key: Sequence[str], partition_by: Sequence[str]) -> bool:
+    """Tell whether a key names partitions, so that its rows are whole objects."""
+    return {fold(name) for name in key} <= {fold(name) for name in partition_by}
+
+
+def mode_objections(options: S3Write, mode: str, key: Sequence[str]) -> Iterator[Objection]:
+    """Tell why rows cannot be written in a mode."""
+    if mode not in ("merge", "delete_insert") or format_of(options) in (None, "parquet"):
+        return
+    if mode == "merge" or not is_partition_key(key, options.partition_by):
+        told = f"mode {mode} writes objects anew, and only those of Parquet keep every value"
+        hint = "write format: parquet, or mode: delete_insert with a key of columns under partition_by"
+        yield Objection("mode", told, hint)
 
 
 def config_objections(config: S3Config) -> Iterator[Objection]:

@@ -15,6 +15,7 @@ from sqlflow.sdk import (
     Connector,
     Example,
     FileVersion,
+    Mode,
     Objection,
     ReadRequest,
     Rows,
@@ -26,11 +27,21 @@ from sqlflow.sdk import (
 )
 
 from .access import open_client, url
+from .changing import change
 from .columnar import ParquetObjects
-from .config import S3Config, S3Read, S3Write, config_objections, format_of, is_dataset, path_objections
+from .config import (
+    S3Config,
+    S3Read,
+    S3Write,
+    config_objections,
+    format_of,
+    is_dataset,
+    mode_objections,
+    path_objections,
+)
 from .faults import translated
 from .listing import find, wanted
-from .outflow import Layout, write_file, write_files
+from .outflow import Layout, refuse_other_engines, write_file
 from .publishing import Dataset, put_object, refuse_dataset
 from .spool import fetch
 from .textfiles import read_csv, read_json
@@ -50,11 +61,17 @@ class S3Connector(Connector[S3Config]):
     )
     lists_files = True
     guesses_types = True
+    write_modes = frozenset({"replace", "append", "merge", "delete_insert"})
+    keeps_tokens = True
 
     def objections(self, config: S3Config, options: Any, folder: Path) -> Iterator[Objection]:
         """Tell which options do not go together."""
         yield from config_objections(config)
         yield from path_objections(options)
+
+    def mode_objections(self, options: Any, mode: Mode, key: Sequence[str]) -> Iterator[Objection]:
+        """Refuse to write text anew."""
+        yield from mode_objections(options, mode, key)
 
     def place(self, config: S3Config, options: Any) -> str:
         """Name the bucket and the path."""
@@ -99,25 +116,25 @@ class S3Connector(Connector[S3Config]):
             raise
 
     def write(self, request: WriteRequest, rows: Rows) -> WriteResult:
-        """Write the rows as one object, or as a data set of several."""
+        """Write the rows as one object, or into a data set of several."""
         config: S3Config = request.config
         options: S3Write = request.options
         _refuse(config_objections(config))
+        _refuse(mode_objections(options, request.mode, request.key))
+        refuse_other_engines(rows)
         client, layout = open_client(config), Layout(options)
+        place = self.place(config, options)
         with translated(config, url(config, options.path)):
             folder = Path(tempfile.mkdtemp(prefix="sqlflow-s3-"))
         try:
-            if not is_dataset(options):
+            if not is_dataset(options, request.mode):
                 refuse_dataset(client, config, options.path)
                 written, file = write_file(rows, layout, folder)
                 put_object(client, config, options.path, file)
-                size = file.size
-            else:
-                written, files = write_files(rows, layout, folder)
-                size = sum(file.size for file in files)
-                dataset = Dataset(client, config, options.path.rstrip("/") + "/", uuid.uuid4().hex[:16])
-                dataset.replace(files, layout.ending, format=layout.format, rows=written, token=request.token)
-            return WriteResult(written, size, (self.place(config, options),))
+                return WriteResult(written, file.size, (place,))
+            dataset = Dataset(client, config, options.path.rstrip("/") + "/", uuid.uuid4().hex[:16])
+            done = change(dataset, request, rows, layout, folder)
+            return WriteResult(*done, (place,)) if done else WriteResult(0, places=(f"{place} (already committed)",))
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 

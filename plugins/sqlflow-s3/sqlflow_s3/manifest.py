@@ -16,6 +16,7 @@ from sqlflow.sdk import StepError
 from .access import ATTEMPTS, url
 from .config import S3Config
 from .faults import translated
+from .shape import Shape
 
 NAME = "_manifest.json"
 VERSION = 1
@@ -34,11 +35,14 @@ class S3Object:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a data set consists of. `etag` is that of the manifest itself; `write` names the export that wrote it."""
+    """What a data set consists of. `etag` is that of the manifest itself; `write` names the attempt that wrote it."""
 
     folder: str
     objects: tuple[S3Object, ...]
     write: str
+    shape: Shape
+    tokens: tuple[str, ...] = ()
+    """The appends whose rows are in the data set."""
     etag: str = ""
 
 
@@ -81,7 +85,7 @@ def read_manifest(client: Any, config: S3Config, folder: str) -> Manifest | None
             told = f"{what} is of version {data['version']}, and this reads version {VERSION}"
             raise StepError(told, hint="upgrade sqlflow-s3", code="SF511")
         objects = tuple(S3Object(folder + f["path"], int(f["size"]), str(f["etag"])) for f in data["files"])
-        return Manifest(folder, objects, str(data["write"]), etag)
+        return Manifest(folder, objects, str(data["write"]), Shape.read(data), tuple(data["tokens"]), etag)
     except (ValueError, KeyError, TypeError) as error:
         hint = "write the data set again, or remove the manifest"
         raise StepError(f"{what} is not a manifest that sqlflow-s3 wrote", hint=hint, code="SF511") from error
@@ -101,9 +105,9 @@ def _fetched(client: Any, bucket: str, key: str) -> tuple[bytes, str]:
     raise AssertionError  # the last turn of the loop returns or raises
 
 
-def manifest_text(manifest: Manifest, *, format: str, rows: int, token: str) -> bytes:  # noqa: A002 - its key there
+def manifest_text(manifest: Manifest) -> bytes:
     """Write a manifest."""
     start = len(manifest.folder)
     files = [{"path": o.key[start:], "size": o.size, "etag": o.etag} for o in manifest.objects]
-    head = {"version": VERSION, "write": manifest.write, "token": token, "format": format, "rows": rows}
+    head = {"version": VERSION, "write": manifest.write, **manifest.shape.data(), "tokens": list(manifest.tokens)}
     return json.dumps({**head, "files": files}, indent=1, ensure_ascii=False).encode()

@@ -78,34 +78,34 @@ class Layout:
         return ", ".join(f"{name} {value}" for name, value in stated.items() if value is not None)
 
 
-def write_file(rows: Rows, layout: Layout, folder: Path) -> tuple[int, LocalFile]:
-    """Write all rows into one file; returns how many."""
-    _refuse_other_engines(rows)
+def write_file(rows: Rows, layout: Layout, folder: Path, query: str = "{query}") -> tuple[int, LocalFile]:
+    """Write all rows of a query into one file; returns how many."""
     target = folder / f"rows.{layout.ending}"
-    written = rows.copy(f"COPY ({{query}}) TO {literal(str(target))} ({layout.settings()})")
+    written = rows.copy(f"COPY ({query}) TO {literal(str(target))} ({layout.settings()})")
     return written, LocalFile(target, "")
 
 
-def write_files(rows: Rows, layout: Layout, folder: Path) -> tuple[int, list[LocalFile]]:
+def write_files(rows: Rows, layout: Layout, folder: Path, query: str = "{query}") -> tuple[int, list[LocalFile]]:
     """Write the rows into files by partition and by number of rows; without rows, one file that has the columns."""
-    _refuse_other_engines(rows)
     options = layout.options
-    _refuse_columns(rows, options.partition_by)
-    query, numbered = "{query}", [quote(name) for name in options.partition_by]
+    source, numbered = query, [quote(name) for name in options.partition_by]
     if options.max_rows_per_file is not None:
         within = f"PARTITION BY {', '.join(numbered)}" if numbered else ""
         number = f"(row_number() OVER ({within}) - 1) // {options.max_rows_per_file}"
-        query = f"SELECT *, {number} AS {quote(_NUMBER)} FROM ({{query}})"
+        source = f"SELECT *, {number} AS {quote(_NUMBER)} FROM ({query})"
         numbered.append(quote(_NUMBER))
+    if not numbered:
+        written, file = write_file(rows, layout, folder, query)
+        return written, [file]
     tree = folder / "rows"
     written = rows.copy(
-        f"COPY ({query}) TO {literal(str(tree))} "
+        f"COPY ({source}) TO {literal(str(tree))} "
         f"({layout.settings()}, PARTITION_BY ({', '.join(numbered)}), FILE_EXTENSION {literal(layout.ending)})"
     )
     if written == 0:
         left = f"EXCLUDE ({', '.join(quote(c) for c in options.partition_by)})" if options.partition_by else ""
         empty = folder / f"empty.{layout.ending}"
-        rows.copy(f"COPY (SELECT * {left} FROM ({{query}})) TO {literal(str(empty))} ({layout.settings()})")
+        rows.copy(f"COPY (SELECT * {left} FROM ({query})) TO {literal(str(empty))} ({layout.settings()})")
         return 0, [LocalFile(empty, "")]
     return written, sorted((_placed(path, tree) for path in tree.rglob("*") if path.is_file()), key=_order)
 
@@ -121,7 +121,8 @@ def _order(file: LocalFile) -> Any:
     return file.above, int(number) if number.isdigit() else 0, file.path.name
 
 
-def _refuse_columns(rows: Rows, partition_by: list[str]) -> None:
+def refuse_columns(rows: Rows, partition_by: list[str]) -> None:
+    """Refuse partitions that the rows cannot have."""
     known = {fold(name) for name in rows.schema.names}
     for column in partition_by:
         if fold(column) not in known:
@@ -137,7 +138,8 @@ def _refuse_columns(rows: Rows, partition_by: list[str]) -> None:
         raise StepError(f"the rows have a column {_NUMBER}", hint="rename it", code="SF512")
 
 
-def _refuse_other_engines(rows: Rows) -> None:
+def refuse_other_engines(rows: Rows) -> None:
+    """Refuse rows that are not written by DuckDB."""
     if rows.dialect != "duckdb":
         told = f"the connector s3 writes from DuckDB engines, and this one speaks {rows.dialect}"
         raise StepError(told, hint="export from a profile with engine: {type: duckdb}", kind="internal")

@@ -23,7 +23,7 @@ class Partitions:
     @classmethod
     def of(cls, keys: Sequence[str]) -> Partitions:
         """Read the folders of some keys; without keys there are no such columns."""
-        values = {key: _pairs(key) for key in keys}
+        values = {key: folder_values(key) for key in keys}
         names = list(dict.fromkeys(name for pairs in values.values() for name in pairs))
         return cls({name: _kind([pairs.get(name) for pairs in values.values()]) for name in names}, values)
 
@@ -51,7 +51,8 @@ class Partitions:
         return found
 
 
-def _pairs(key: str) -> dict[str, str | None]:
+def folder_values(key: str) -> dict[str, str | None]:
+    """Return what the folders of a key say, as text; None for NULL."""
     pairs = (part.split("=", 1) for part in key.split("/")[:-1] if "=" in part)
     return {unquote(name): None if value == NONE else unquote(value) for name, value in pairs}
 

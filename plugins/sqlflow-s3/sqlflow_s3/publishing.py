@@ -2,7 +2,7 @@
 
 A single object changes at once by itself. The objects of a data set are uploaded in parts that nobody sees, under
 names that were never used; when all have arrived they are completed, then the manifest is replaced, and only then
-the old objects are deleted. Whatever fails before the manifest is taken back.
+the objects that it does not list any more are deleted. Whatever fails before the manifest is taken back.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from .faults import translated
 from .listing import look, owned_by_dataset
 from .manifest import Manifest, S3Object, manifest_key, manifest_text, part_name, read_manifest
 from .outflow import LocalFile
+from .shape import Shape
 
 PART_BYTES = 8 * 1024 * 1024
 MOST_PARTS = 10_000
@@ -41,48 +42,82 @@ def put_object(client: Any, config: S3Config, key: str, file: LocalFile) -> None
 
 
 def refuse_dataset(client: Any, config: S3Config, key: str) -> None:
-    """Refuse to put a single object where a data set stands."""
-    if read_manifest(client, config, key.rstrip("/") + "/") is not None:
+    """Refuse to put a single object where a data set stands; who may only write cannot have made one."""
+    try:
+        manifest = read_manifest(client, config, key.rstrip("/") + "/")
+    except StepError as error:
+        if error.kind != "permission":
+            raise
+        return
+    if manifest is not None:
         told = f"{url(config, key)} is a data set of several objects, and a single one was to be written there"
         raise StepError(told, hint="write another path, or partition_by or max_rows_per_file", code="SF512")
 
 
 @dataclass
 class Dataset:
-    """The replacing of one data set."""
+    """One change of one data set. `write` is a name that was never used before."""
 
     client: Any
     config: S3Config
     folder: str
     write: str
+    before: Manifest | None = None
+    """What the data set was when it was looked at."""
+    _there: Sequence[S3Object] = ()
     _uploads: dict[str, str] = field(default_factory=dict)
     """Keys of uploads under way, with the id that S3 gave them."""
     _made: list[str] = field(default_factory=list)
     """Keys of objects that are there and that no manifest lists yet."""
 
-    def replace(self, files: Sequence[LocalFile], ending: str, *, format: str, rows: int, token: str) -> None:  # noqa: A002 - the option's name
-        """Upload the files and let them be the data set.
+    @property
+    def place(self) -> str:
+        """How messages call it."""
+        return url(self.config, self.folder.rstrip("/"))
+
+    def look(self) -> None:
+        """See what is there.
 
         Raises:
-            TransientError: another export has replaced the data set meanwhile, or S3 could not be reached.
-            StepError: there are objects of others, or a permission is missing.
+            StepError: there are objects of others, or one that bears the name of the data set.
 
         """
         if look(self.client, self.config, self.folder.rstrip("/")) is not None:
-            told = f"{url(self.config, self.folder.rstrip('/'))} is an object, and a data set was to be written there"
+            told = f"{self.place} is an object, and a data set was to be written there"
             raise StepError(told, hint="write another path", code="SF512")
-        before, there = owned_by_dataset(self.client, self.config, self.folder)
+        self.before, self._there = owned_by_dataset(self.client, self.config, self.folder)
+
+    def publish(
+        self,
+        files: Sequence[LocalFile],
+        ending: str,
+        shape: Shape,
+        *,
+        kept: Sequence[S3Object] = (),
+        tokens: Sequence[str] = (),
+        tidy: bool = True,
+    ) -> None:
+        """Upload the files and let them be the data set, together with the objects that are kept.
+
+        `tidy` deletes what is there besides. An append leaves it: it may be of another one that is not yet published.
+
+        Raises:
+            TransientError: another export has changed the data set meanwhile, or S3 could not be reached.
+            StepError: a permission is missing.
+
+        """
         keys = [self.folder + f.above + part_name(self.write, n, ending) for n, f in enumerate(files)]
         with ThreadPoolExecutor(self.config.max_connections, thread_name_prefix="sqlflow-s3") as pool:
             try:
                 etags = self._stage(pool, dict(zip(keys, files, strict=True)))
-                objects = _all(pool, lambda item: self._complete(*item), list(zip(keys, files, etags, strict=True)))
-                manifest = Manifest(self.folder, tuple(objects), self.write)
-                self._publish(manifest_text(manifest, format=format, rows=rows, token=token), before)
+                made = _all(pool, lambda item: self._complete(*item), list(zip(keys, files, etags, strict=True)))
+                self._publish(Manifest(self.folder, (*kept, *made), self.write, shape, tuple(tokens)))
             except BaseException:
                 self._take_back(pool)
                 raise
-            self._delete(pool, [o.key for o in there])
+            if tidy:
+                listed = {o.key for o in kept}
+                self._delete(pool, [o.key for o in self._there if o.key not in listed])
 
     def _stage(self, pool: ThreadPoolExecutor, files: dict[str, LocalFile]) -> list[list[str]]:
         """Upload every part of every file; returns the etags of the parts. Nobody sees them yet."""
@@ -130,12 +165,13 @@ class Dataset:
             self._uploads.pop(key)
             return S3Object(key, file.size, etag)
 
-    def _publish(self, text: bytes, before: Manifest | None) -> None:
+    def _publish(self, manifest: Manifest) -> None:
         """Replace the manifest, unless somebody else has done so since."""
         from botocore.exceptions import ClientError
 
         key = manifest_key(self.folder)
-        only = {"IfMatch": before.etag} if before is not None else {"IfNoneMatch": "*"}
+        only = {"IfMatch": self.before.etag} if self.before is not None else {"IfNoneMatch": "*"}
+        text = manifest_text(manifest)
         put = {"Bucket": self.config.bucket, "Key": key, "Body": text, "ContentType": "application/json"}
         with translated(self.config, url(self.config, key)):
             try:
@@ -161,7 +197,7 @@ class Dataset:
         self._made = made
         if error is not None:
             raise error
-        told = f"another export has replaced {url(self.config, self.folder)} meanwhile; nothing was written"
+        told = f"another export has changed {self.place} meanwhile; nothing was written"
         raise TransientError(told, hint="let one pipeline write it, or run again")
 
     def _take_back(self, pool: ThreadPoolExecutor) -> None:

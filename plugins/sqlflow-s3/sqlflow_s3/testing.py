@@ -19,25 +19,39 @@ PROBE = ".sqlflow-connection-test"
 def tried(config: S3Config) -> ConnectionReport:
     """Ask the store; nothing is left behind in it.
 
+    Whether an object may be read is only told of one that is there, and who may not list cannot be told of any.
+
     Raises:
-        StepError: it does not answer, or does not let us list the bucket.
+        StepError: it does not answer, or does not take the credentials.
 
     """
     client = open_client(config)
-    with translated(config, url(config)):
-        started = time.perf_counter()
-        listed = client.list_objects_v2(Bucket=config.bucket, MaxKeys=1)
-        took = (time.perf_counter() - started) * 1000
-    keys = [entry["Key"] for entry in listed.get("Contents", ())]
-    read = _allowed(config, lambda: client.head_object(Bucket=config.bucket, Key=keys[0])) if keys else True
-    write = False if config.anonymous else _allowed(config, lambda: _begin_upload(client, config.bucket))
-    server = listed.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("server")
+    started = time.perf_counter()
+    listed, key, server = _listed(client, config)
+    took = (time.perf_counter() - started) * 1000
+    read = _allowed(config, lambda: client.head_object(Bucket=config.bucket, Key=key)) if key else None
+    write = _allowed(config, lambda: _begin_upload(client, config.bucket))
     known = None if config.anonymous else True
     facts = {"bucket": config.bucket, "endpoint": where(config)}
-    message = "can be listed and read" if read else "can be listed, not read"
+    useful = bool(read or write or (listed and not key))
+    message = "can be listed" if listed else "cannot be listed, so that only keys that are known can be read"
+    message += {True: " and read", False: ", not read", None: ""}[read]
     return ConnectionReport(
-        bool(read), message, facts, True, known, read, write, server, took, None if read else "permission"
+        useful, message, facts, True, known, read, write, server, took, None if useful else "permission"
     )
+
+
+def _listed(client: Any, config: S3Config) -> tuple[bool, str | None, str | None]:
+    """Tell whether the bucket may be listed, a key in it, and what the server calls itself."""
+    try:
+        with translated(config, url(config)):
+            answer = client.list_objects_v2(Bucket=config.bucket, MaxKeys=1)
+    except StepError as error:
+        if error.kind != "permission":
+            raise
+        return False, None, None
+    key = next((entry["Key"] for entry in answer.get("Contents", ())), None)
+    return True, key, answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("server")
 
 
 def _begin_upload(client: Any, bucket: str) -> None:

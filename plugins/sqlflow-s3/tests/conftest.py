@@ -138,6 +138,28 @@ class Store:
         text = f'  - {{id: out, type: export, sql: "{sql}", target: {target}{step and ", " + step}}}\n'
         return self.pipeline(text, **more)
 
+    @staticmethod
+    def done(pipeline: Pipeline) -> Any:
+        """Run a pipeline that succeeds; returns its first step."""
+        with pipeline.run() as result:
+            assert result.status == "succeeded", result.steps[0].error
+            return result.steps[0]
+
+    @staticmethod
+    def failure(pipeline: Pipeline) -> Any:
+        """Run a pipeline that fails; returns the error."""
+        with pipeline.run() as result:
+            assert result.status == "failed"
+            return result.steps[0].error
+
+    def loaded(self, path: str, extra: str = "", query: str = "from t order by all", **more: Any) -> list[Any]:
+        """Load a path into a warehouse of its own and return a query's rows."""
+        load = self.load(path, extra, **more)
+        load.path.with_name("lake_test.duckdb").unlink(missing_ok=True)
+        with load.run() as result:
+            assert result.status == "succeeded", result.steps[0].error
+            return [tuple(row.values()) for row in result.query(query).to_pylist()]
+
 
 def make_store(endpoint: str, folder: Path, users: dict[str, dict[str, str]] | None = None) -> Store:
     """Make a bucket with a name of its own."""
@@ -165,7 +187,7 @@ def strict_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[st
         iam = boto3.client("iam", aws_secret_access_key="y", **root)
         trust = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
         iam.create_role(RoleName="lake", AssumeRolePolicyDocument=json.dumps({"Statement": [trust]}))
-        allowed = {"owner": ["s3:*", "sts:*"], "reader": ["s3:List*", "s3:GetObject"]}
+        allowed = {"owner": ["s3:*", "sts:*", "iam:*"], "reader": ["s3:List*", "s3:GetObject"]}
         users = {}
         for name, actions in allowed.items():
             policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": actions, "Resource": "*"}]}

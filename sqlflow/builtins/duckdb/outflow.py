@@ -22,8 +22,9 @@ class DuckDbRows:
     dialect: str = "duckdb"
 
     def copy(self, statement: str) -> int:
-        """Run a COPY statement in which `{query}` stands for the rows."""
-        rows = self.db.execute(statement.replace("{query}", self.sql), self.parameters)
+        """Run a COPY statement in which `{query}` stands for the rows, or which is about files alone."""
+        parameters = self.parameters if "{query}" in statement else {}
+        rows = self.db.execute(statement.replace("{query}", self.sql), parameters)
         return int(rows[0][0]) if rows else 0
 
     def batches(self) -> Any:

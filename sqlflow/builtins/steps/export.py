@@ -74,6 +74,8 @@ class ExportStep(StepType):
             found.append(
                 Objection("mode", f"connector {endpoint.connector.name!r} cannot {config.mode}", f"it knows {known}")
             )
+        elif endpoint is not None:
+            found.extend(endpoint.connector.mode_objections(endpoint.options, config.mode, config.key))
         if config.mode in ("merge", "delete_insert") and not config.key:
             found.append(Objection("mode", f"mode {config.mode} needs a key", "add key: [column]"))
         if config.key and config.mode in ("replace", "append"):
