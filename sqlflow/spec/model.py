@@ -222,7 +222,7 @@ class Project(ConfigModel):
     """What the project is for."""
 
     specs: list[str] = Field(default_factory=lambda: ["specs/**/*.yaml", "pipelines/**/*.yaml"])
-    """Where the pipelines are, as globs."""
+    """Where the pipelines and their tests are, as globs."""
 
     plugins: list[str] = Field(default_factory=list)
     """Plugins that must be installed, such as `sqlflow-postgres>=0.1`."""

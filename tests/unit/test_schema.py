@@ -137,6 +137,7 @@ def test_schema_and_models_agree_on_mutations(seed, tmp_path_factory):
     kind = chance.choice(["rename", "drop", "number", "list", "mapping", "flag"])
     changed = mutated(original, path, kind)
     assume(changed is not None)
+    assume(path != ("kind",) or kind in ("drop", "rename"))  # a word that is no kind leaves no document to judge
     stream = StringIO()
     YAML().dump(changed, stream)
     file = tmp_path_factory.mktemp("mutated") / "pipeline.yaml"
