@@ -33,6 +33,8 @@ class Workspace:
     folder: Path
     document: Document[Project] | None = None
     problems: list[Problem] = field(default_factory=list)
+    others: dict[tuple[str | None, str], Diagnosis] = field(default_factory=dict)
+    """What was found out about the profiles that are not in force; it is the same for many pipelines."""
 
     @property
     def project(self) -> Project | None:
@@ -70,6 +72,21 @@ class Workspace:
                     "SF501", f"folder of functions not found: {folder.name}", place, "check the path"
                 )
 
+    def check_specs(self) -> None:
+        """Note every pattern of documents that the project names and that none matches."""
+        node = self.document.node("specs") if self.document else None
+        for position, pattern in enumerate(self.project.specs if self.project and node is not None else ()):
+            if self.document is not None and node is not None and next(self._matching(pattern), None) is None:
+                told = f"no document matches {pattern!r}"
+                hint = f"check the pattern; it starts at the folder of {PROJECT_FILE}"
+                self.document.diagnosis.add("SF501", told, find(node, (position,))[0], hint)
+
+    def _matching(self, pattern: str) -> Iterator[Path]:
+        try:
+            yield from (p for p in self.folder.glob(pattern) if p.is_file() and p.name != PROJECT_FILE)
+        except (ValueError, NotImplementedError):  # what is no pattern matches nothing
+            return
+
     def profile(self, name: str | None) -> ActiveProfile | Problem:
         """Return the named profile, or the default one; a Problem when there is none of that name."""
         wanted = name or (self.project.default_profile if self.project else None)
@@ -93,8 +110,7 @@ class Workspace:
     def specs(self) -> list[Path]:
         """Return the files of all pipelines of the project, in order of their names."""
         patterns = self.project.specs if self.project else ["*.yaml", "*.yml"]
-        found = {path for pattern in patterns for path in self.folder.glob(pattern) if path.is_file()}
-        return sorted(path for path in found if path.name != PROJECT_FILE)
+        return sorted({path for pattern in patterns for path in self._matching(pattern)})
 
 
 def open_workspace(start: Path) -> Workspace:
@@ -106,7 +122,9 @@ def open_workspace(start: Path) -> Workspace:
             read = read_project(file, display(file))
             if isinstance(read, list):
                 return Workspace(candidate, problems=read)
-            return Workspace(candidate, read)
+            found = Workspace(candidate, read)
+            found.check_specs()
+            return found
     return Workspace(folder.resolve())
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from sqlflow.plan import Plan, PlannedStep, table_key
 from sqlflow.problem import Mark, Problem, closest
 from sqlflow.registry import Catalog
-from sqlflow.sdk import CannotBind, PluginError, Session, TableSchema, Udf, fold, split_name
+from sqlflow.sdk import CannotBind, PluginError, Session, StepError, TableSchema, Udf, fold, split_name
 
 from .bench import Bench, Blank
 from .functions import Functions, stands_in
@@ -119,7 +119,10 @@ class Ground:
                 if table.gap is not None:
                     table.gap.needed[step.declared] = None
                 continue
-            self.blank.put(name, None if table is None else table.schema)
+            try:
+                self.blank.put(name, None if table is None else table.schema)
+            except StepError:  # a column has a type that is none, which is told where it is declared
+                fine = False
         return fine
 
     def columns(self, reads: Iterable[str]) -> list[str]:

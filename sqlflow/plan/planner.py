@@ -34,6 +34,7 @@ from .engines import engine_plan
 from .expansion import instances, is_plain_id, with_defaults
 from .graph import build, feeds, ordered
 from .model import Asked, Plan, PlannedStep
+from .profiles import check_profiles
 from .resilience import outlasted
 from .rules import reserved_schemas, shared_outputs, shared_tables
 from .selection import selected
@@ -116,6 +117,8 @@ class _Planner:
         self._check_plugins()
         self._check_lint()
         self.workspace.check_folders()
+        if self.request.offline:
+            check_profiles(self.workspace, profile.name, self.catalog, scope, self._declarations())
         connections = Connections(self.catalog, scope, declared_connections(self.document, self.workspace, profile))
         steps = self._steps(scope, connections)
         connections.check_all()
@@ -207,15 +210,7 @@ class _Planner:
             self.workspace.folder,
             self.loose,
         )
-        declarations = []
-        project = self.workspace.document
-        if project is not None and project.model is not None:
-            declarations.append(Declaration("project", project.model.vars, project.node("vars"), project.diagnosis))
-        if self.document.model is not None:
-            declarations.append(
-                Declaration("pipeline", self.document.model.vars, self.document.node("vars"), self.diagnosis)
-            )
-        declarations.reverse()  # the pipeline's own default is the weakest
+        declarations = self._declarations()
         given = (profile.model.vars, profile.node.values.get("vars"), profile.diagnosis)
         declared = {name for declaration in declarations for name in declaration.variables} | set(given[0])
         again = {name: as_text(value) for name, value in request.recorded.items() if name in declared}
@@ -224,6 +219,16 @@ class _Planner:
             if value.secret:
                 self.redactor.add(value.value)
         return base.with_values(self.values)
+
+    def _declarations(self) -> list[Declaration]:
+        """Return where variables are declared, weakest first."""
+        found = []
+        if self.document.model is not None:
+            found.append(Declaration("pipeline", self.document.model.vars, self.document.node("vars"), self.diagnosis))
+        project = self.workspace.document
+        if project is not None and project.model is not None:
+            found.append(Declaration("project", project.model.vars, project.node("vars"), project.diagnosis))
+        return found
 
     def _check_plugins(self) -> None:
         project = self.workspace.project

@@ -139,6 +139,9 @@ class Landing:
         if sifting := [check for check in on_batch if check.quarantine]:
             staged, out, results = session.sift(staged, sifting, quarantine_table(config.target))
             aside += (out,) if out else ()
+        if sifting or self.keep_rejects:  # whoever reads the table finds it and its columns, also where nothing was bad
+            none = f"(SELECT * FROM {staged.relation} WHERE FALSE)"
+            aside += (SetAside(quarantine_table(config.target), none, staged.schema, 0),)
         results += session.check(staged.relation, [check for check in on_batch if not check.quarantine])
         refuse_failed(results, kept=f"nothing was written and {config.target} keeps its old rows")
 

@@ -182,7 +182,8 @@ def validate(
         path = tuple(error["loc"])
         if error["type"] == "missing" and path in misspelt:  # it is there, under another spelling
             continue
-        if any(path[: len(unknown)] == unknown for unknown in filled.unknown):
+        unknown = error["type"] != "extra_forbidden" and any(path[: len(at)] == at for at in filled.unknown)
+        if unknown:  # the value is, and the key is not
             continue
         diagnosis.add(*complaint(error, path, node, what=what, known=known, model=model))
     return built

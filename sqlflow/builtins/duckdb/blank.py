@@ -27,7 +27,10 @@ _UNSET = re.compile(r"Values were not provided|could not determine data type|par
 _CANDIDATES = re.compile(r"\n+(?:Candidate (?:bindings|tables):|Did you mean)[ :]*(.+)", re.DOTALL)
 _MISSING = re.compile(r'Table with name "?(.+?)"? does not exist')
 _QUOTED = re.compile(r'"([^"]+)"')
-_COLUMN = re.compile(r'have a column (?:named|with name) "(.+?)"|update column (.+?) not found|Column "(.+?)" in ')
+_COLUMN = re.compile(
+    r'have a column (?:named|with name) "(.+?)"|update column (.+?) not found|Column "(.+?)" in '
+    r'|Column "(.+?)" referenced that exists in the SELECT clause'  # an alias has the name that no column has
+)
 
 
 def declare(db: Connection, table: str, schema: TableSchema | None) -> None:
