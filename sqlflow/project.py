@@ -82,10 +82,8 @@ class Workspace:
                 self.document.diagnosis.add("SF501", told, find(node, (position,))[0], hint)
 
     def _matching(self, pattern: str) -> Iterator[Path]:
-        try:
+        if pattern and not Path(pattern).is_absolute():  # those that are have no place in a project
             yield from (p for p in self.folder.glob(pattern) if p.is_file() and p.name != PROJECT_FILE)
-        except (ValueError, NotImplementedError):  # what is no pattern matches nothing
-            return
 
     def profile(self, name: str | None) -> ActiveProfile | Problem:
         """Return the named profile, or the default one; a Problem when there is none of that name."""
