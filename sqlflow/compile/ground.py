@@ -5,6 +5,7 @@ The one place that binds a statement. Whoever asks says where its characters sta
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
@@ -162,15 +163,19 @@ class Ground:
             reads |= {table.name for table in self.tables.values() if table.schema is not None}
         if not self.ready(step, reads):
             return None
+        filled, doubtful = self.filled(sql, parameters), self._doubtful(sql, reads)
         try:
-            return self.blank.session.bind(sql, self.filled(sql, parameters), constants=self._doubtful(sql, reads))
+            return self.blank.session.bind(sql, filled, constants=doubtful)
         except CannotBind as error:
             if hiding and error.what == "table":
                 return None
             at = named if named is not None and error.name else None
             mark = at(error.name) if at is not None else place(error.offset or 0)
             self._refused(step, error, reads, mark, rows.names if rows is not None else ())
-            return None
+        if doubtful:  # a constant may be all that is wrong, and then its columns are known to those that read them
+            with contextlib.suppress(CannotBind):
+                return self.blank.session.bind(sql, filled)
+        return None
 
     def filled(self, sql: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """Return the parameters, with a value of the right type for a variable that has none here."""
