@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -33,7 +33,7 @@ _OWN = re.compile(r"(information_schema|pg_catalog|_sqlflow)\.|(duckdb|sqlite|pr
 _HIDING = re.compile(r"\bquery(_table)?\s*\(", re.IGNORECASE)
 _EXPLICIT = re.compile(r"'\s*::|cast\s*\(\s*(?:'|\$)|\b(?:date|time|timestamp|timestamptz|interval)\s*'", re.IGNORECASE)
 _COMPARED = re.compile(
-    r"(?:(?P<left>[\w\"]+)\s*(?:=|<>|!=|<=|>=|<|>|in\s*\(|between)\s*(?:'|\$))"
+    r"(?:(?P<left>[\w\"]+)\s*(?:=|<>|!=|<=|>=|<|>|(?:not\s+)?in\s*\(|(?:not\s+)?between)\s*(?:'|\$))"
     r"|(?:(?:'|\$\w+)\s*(?:=|<>|!=|<=|>=|<|>)\s*(?:\w+\.)?(?P<right>[\w\"]+))",
     re.IGNORECASE,
 )
@@ -128,8 +128,11 @@ class Ground:
 
     def columns(self, reads: Iterable[str]) -> list[str]:
         """Return the names of the columns of tables."""
-        found = [self.table(name) for name in reads]
-        return [c for table in found if table is not None and table.schema is not None for c in table.schema.names]
+        return [name for schema in self._schemas(reads) for name in schema.names]
+
+    def _schemas(self, reads: Iterable[str]) -> Iterator[TableSchema]:
+        found = (self.table(name) for name in reads)
+        return (table.schema for table in found if table is not None and table.schema is not None)
 
     # --- binding
 
@@ -163,7 +166,7 @@ class Ground:
             reads |= {table.name for table in self.tables.values() if table.schema is not None}
         if not self.ready(step, reads):
             return None
-        filled, doubtful = self.filled(sql, parameters), self._doubtful(sql, reads)
+        filled, doubtful = self.filled(sql, parameters), self.doubtful(sql, self._schemas(reads))
         try:
             return self.blank.session.bind(sql, filled, constants=doubtful)
         except CannotBind as error:
@@ -186,19 +189,27 @@ class Ground:
                 found[name] = _SAMPLES[value.type]
         return found
 
-    def _doubtful(self, sql: str, reads: Iterable[str]) -> bool:
+    @contextlib.contextmanager
+    def holding(self, name: str, schema: TableSchema) -> Iterator[None]:
+        """Have a table for a while."""
+        self.tables[table_key(name)] = Table(name, schema)
+        try:
+            yield
+        finally:
+            del self.tables[table_key(name)]
+
+    def doubtful(self, sql: str, schemas: Iterable[TableSchema]) -> bool:
         """Tell whether a constant of a statement is cast, by its word or because it meets what is no text."""
         if _EXPLICIT.search(sql):
             return True
         compared = {fold((m["left"] or m["right"]).strip('"')) for m in _COMPARED.finditer(sql)}
         if not compared:
             return False
-        for name in reads:
-            table = self.table(name)
-            for column in table.schema if table is not None and table.schema is not None else ():
-                if fold(column.name) in compared and column.type not in ("VARCHAR", "BLOB"):
-                    return True
-        return False
+        return any(
+            fold(column.name) in compared and column.type not in ("VARCHAR", "BLOB")
+            for schema in schemas
+            for column in schema
+        )
 
     def _refused(
         self, step: PlannedStep, error: CannotBind, reads: frozenset[str], mark: Mark | None, rows: Sequence[str]
@@ -220,7 +231,7 @@ class Ground:
             if gap.hint:
                 gap.needed[step.declared] = None
             return
-        known = [table.name for table in self.tables.values()]
+        known = [*(table.name for table in self.tables.values()), *error.candidates]
         columns = [*rows, *self.columns(reads)]
         self.problems.append(complaint(error, mark, f"step {step.declared!r}", columns=columns, tables=known))
 
@@ -245,6 +256,7 @@ class Ground:
         if self.warehouse is not None or location.path is None:
             return None
         known = [table.name for table in self.tables.values() if table_key(table.name) != key]
+        known += error.candidates
         if known and closest(named, known) is not None and not self._elsewhere(named):
             return None
         return self._missing(named, f"no step here makes {named}, so its columns are not known", mark)

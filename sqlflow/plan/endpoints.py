@@ -167,6 +167,10 @@ def bind_endpoint(
         return None
     rest = without(rest, set(connector.Config.model_fields)) if inline is not None else rest
     rest = without(rest, misplaced(rest, connector, model.model_fields, what, diagnosis))
+    for key in (key for key in rest.keys if key in connector.Config.model_fields and key not in model.model_fields):
+        told = f"key {key!r} of {what} belongs to connection {label!r}"
+        diagnosis.add("SF201", told, rest.keys[key], f"write it under connections: {{{label}: {{..., {key}: ...}}}}")
+    rest = without(rest, connector.Config.model_fields)
     options = validate(
         model,
         rest,

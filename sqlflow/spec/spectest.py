@@ -10,6 +10,8 @@ from sqlflow.sdk import ConfigModel
 
 from .variable import VALUE_SCHEMA, VariableName
 
+CODE_PATTERN = r"^SF\d{3}$"
+
 
 class Rows(ConfigModel):
     """Rows: written here, or in a file beside the document. A list of rows stands for `rows`."""
@@ -77,11 +79,11 @@ class SpecTest(ConfigModel):
     expect: dict[str, Annotated[ExpectedRows, BeforeValidator(_rows), _OrList]] = Field(default_factory=dict)
     """Rows by name: of a table, or of an export's id."""
 
-    error: str | None = Field(default=None, pattern=r"^SF\d{3}$")
+    error: str | None = Field(default=None, pattern=CODE_PATTERN)
     """Code of the problem with which the run must fail."""
 
     @model_validator(mode="after")
     def _expects(self) -> SpecTest:
         if not self.expect and self.error is None:
-            raise ValueError("a test expects rows (expect) or a problem (error)")
+            raise ValueError("a test expects rows (expect) or a problem (error); add one of them")
         return self

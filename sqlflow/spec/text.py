@@ -221,8 +221,8 @@ class _Builder:
         name, last = next(reversed(mapping.values.items()))
         if not isinstance(last, Scalar) or last.style or last.text.count("(") <= last.text.count(")"):
             return False
-        part = key.text.strip()
-        whole = f"{last.text},{part}" if part[:1].isdigit() else f"{last.text}, {part}"
+        cut = self.source.lines[key.line][last.column :].partition(key.text)
+        whole = cut[0] + cut[1] if key.line == last.line else f"{last.text}, {key.text.strip()}"
         mark = self.source.at(last)
         self.problems = [p for p in self.problems if (p.code, p.mark) != ("SF107", mark)]  # told of what was cut before
         mended = f"'{whole}'" if '"' in whole else f'"{whole}"'
@@ -274,6 +274,7 @@ def _syntax_problem(source: Source, error: MarkedYAMLError) -> Problem:
     return Problem("SF103", f"not YAML: {reason}{context}", source.mark(line, column), _CHECK)
 
 
+_BLOCK = re.compile(r":\s*[|>][+-]?\s*$")
 _NO_SPACE = re.compile(r"\s*(?:-\s+)*(?P<key>[\w.-]+):(?P<value>[^\s/].*)")
 
 
@@ -283,6 +284,15 @@ def _opened(source: Source, error: MarkedYAMLError, begin: Any) -> Problem | Non
     mark = source.mark(begin.line, begin.column)
     if "quoted scalar" in context and "end of stream" in str(error.problem):
         return Problem("SF103", "not YAML: a quote is opened here and never closed", mark, "close it, or remove it")
+    if "block scalar" in context and mark.text[mark.column - 1 : mark.column] in "|>":
+        told = "not YAML: text stands behind the mark that begins a block"
+        return Problem(
+            "SF103", told, mark, "write it on the lines below, deeper than the key, or put all of it in quotes"
+        )
+    above = next((line for line in reversed(source.lines[: mark.line - 1]) if line.strip()), "")
+    if "simple key" in context and _BLOCK.search(above):
+        told = "not YAML: the text of a block stands deeper than its key"
+        return Problem("SF103", told, mark, "indent it by two more spaces")
     if "simple key" in context and (found := _NO_SPACE.fullmatch(mark.text)):
         told = f"not YAML: no space after the colon of {found['key']!r}"
         return Problem("SF103", told, mark, f"write {found['key']}: {found['value']}")
