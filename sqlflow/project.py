@@ -46,6 +46,8 @@ class Workspace:
     folder: Path
     document: Document[Project] | None = None
     problems: list[Problem] = field(default_factory=list)
+    others: dict[tuple[str | None, str], Diagnosis] = field(default_factory=dict)
+    """What was found out about the profiles that are not in force; it is the same for many pipelines."""
 
     @property
     def project(self) -> Project | None:
@@ -82,6 +84,15 @@ class Workspace:
                 self.document.diagnosis.add(
                     "SF501", f"folder of functions not found: {folder.name}", place, "check the path"
                 )
+
+    def check_specs(self) -> None:
+        """Note every pattern of documents that the project names and that none matches."""
+        node = self.document.node("specs") if self.document else None
+        for position, pattern in enumerate(self.project.specs if self.project and node is not None else ()):
+            if self.document is not None and node is not None and not documents(self.folder, [pattern]):
+                told = f"no document matches {pattern!r}"
+                hint = f"check the pattern; it starts at the folder of {PROJECT_FILE}"
+                self.document.diagnosis.add("SF501", told, find(node, (position,))[0], hint)
 
     def profile(self, name: str | None) -> ActiveProfile | Problem:
         """Return the named profile, or the default one; a Problem when there is none of that name."""
@@ -121,7 +132,11 @@ def open_workspace(start: Path, texts: MappingType[Path, str] | None = None) -> 
     unsaved = texts.get(file) if texts else None
     shown = display(file)
     read = read_project(file, shown) if unsaved is None else parse_project(Source(shown, unsaved, file), file)
-    return Workspace(root, problems=read) if isinstance(read, list) else Workspace(root, read)
+    if isinstance(read, list):
+        return Workspace(root, problems=read)
+    found = Workspace(root, read)
+    found.check_specs()
+    return found
 
 
 def pipeline_of(tests: Document[Tests]) -> Document[Pipeline] | Problem:

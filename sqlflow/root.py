@@ -22,5 +22,8 @@ def find_root(folder: Path, unsaved: Container[Path] = ()) -> Path | None:
 
 def documents(folder: Path, patterns: Iterable[str]) -> list[Path]:
     """Return the documents below a folder that match one of the patterns, in order of their names."""
-    found = {path for pattern in patterns for path in folder.glob(pattern) if path.is_file()}
+    inner = [
+        pattern for pattern in patterns if pattern and not Path(pattern).is_absolute()
+    ]  # others have no place here
+    found = {path for pattern in inner for path in folder.glob(pattern) if path.is_file()}
     return sorted(path for path in found if path.name != PROJECT_FILE)

@@ -226,7 +226,7 @@ class _Composer:
                 "then": {"properties": {"type": True, **config["properties"]}, "required": config.get("required", []),
                          "additionalProperties": False},
             })  # fmt: skip
-        return {"type": "object", "properties": {"type": {"enum": names}}, "allOf": rules}
+        return {"type": "object", "properties": {"type": {"enum": names, "default": default}}, "allOf": rules}
 
     def model(self, model: type[BaseModel]) -> dict[str, Any]:
         """Return a model's schema with descriptions, every scalar open to `${...}`, definitions hoisted."""

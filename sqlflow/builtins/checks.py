@@ -244,7 +244,8 @@ class Freshness(CheckKind):
                 return f"the latest {config.column} is {_age(age)} old, expected at most {format_duration(limit)}"
             return None
 
-        return TableTest(f"max({quote(config.column)})", complaint)
+        # beside a date nothing but dates and timestamps bind
+        return TableTest(f"max(coalesce({quote(config.column)}, CAST(NULL AS DATE)))", complaint)
 
 
 def _moment(value: date) -> datetime:

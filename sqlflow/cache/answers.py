@@ -27,6 +27,8 @@ class Depends:
     files: dict[str, str] = field(default_factory=dict)
     listings: list[tuple[str, str, str]] = field(default_factory=list)
     """A folder, a pattern, and what it matched."""
+    matched: list[tuple[str, str, bool]] = field(default_factory=list)
+    """A folder, a pattern of documents, and whether there were any."""
     environment: dict[str, str | None] = field(default_factory=dict)
     tables: dict[str, Columns | str] = field(default_factory=dict)
     """Tables of other documents; a text: nobody made it."""
@@ -116,6 +118,7 @@ def _holds(depends: Depends, files: Files, environment: Mapping[str, str | None]
         all(environment.get(name) == value for name, value in depends.environment.items())
         and given <= set(depends.environment)
         and all(files.identity(path) == was for path, was in depends.files.items())
+        and all(files.matches(folder, pattern) == was for folder, pattern, was in depends.matched)
         and all(files.listing(folder, pattern) == was for folder, pattern, was in depends.listings)
     )
 

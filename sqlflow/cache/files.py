@@ -7,6 +7,8 @@ import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sqlflow.root import documents
+
 READ = 256 * 1024
 """Bytes up to which a file is known by what it holds."""
 ABSENT = "absent"
@@ -23,6 +25,13 @@ class Files:
         if path not in self._known:
             self._known[path] = _identity(Path(path))
         return self._known[path]
+
+    def matches(self, folder: str, pattern: str) -> bool:
+        """Tell whether there are documents that match a pattern."""
+        key = f"{folder}\0{pattern}\0documents"
+        if key not in self._known:
+            self._known[key] = "some" if documents(Path(folder), [pattern]) else ""
+        return bool(self._known[key])
 
     def listing(self, folder: str, pattern: str) -> str:
         """Return a text that is another one when the files of a pattern are."""

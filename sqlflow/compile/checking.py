@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,8 @@ from .ground import Ground
 from .landing import relation_of
 
 _HEAD = "SELECT ("
+_ROWS = "sqlflow_rows"
+_TEXT = re.compile(r"'([^']*)'")
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,11 @@ def _hold(ground: Ground, step: PlannedStep, relation: str, held: Sequence[_Held
     for one in scanned:
         parameters |= one.check.parameters
     alone = [one for one in held if isinstance(one.compiled, QueryTest)]
+    if scanned and ground.doubtful(sql, [held[0].schema]):  # over a single row of NULLs, constants fold away
+        with ground.holding(_ROWS, held[0].schema):
+            for one in held:
+                _hold_one(ground, step, _ROWS, one)
+        return
     reads = frozenset[str]().union(*(one.place.reads for one in scanned))
     if scanned and isinstance(ground.blank.bind(sql, ground.filled(sql, parameters), reads), CannotBind):
         alone = list(held)
@@ -65,6 +73,7 @@ def _measure(one: _Held) -> str:
 def _hold_one(ground: Ground, step: PlannedStep, relation: str, one: _Held) -> None:
     """Bind the SQL of a check where it stands in the document, then what its kind makes of its options."""
     told = len(ground.problems)
+    own = {_ROWS} if relation == _ROWS else frozenset()
     for role, piece in one.place.pieces:
         query = role is Role.QUERY
         sql = piece.text.strip().rstrip(";") if query else f"{_HEAD}{piece.text}\n) FROM {relation}"
@@ -74,16 +83,21 @@ def _hold_one(ground: Ground, step: PlannedStep, relation: str, one: _Held) -> N
         def at(offset: int, piece: SqlField = piece, shift: int = shift) -> Mark | None:
             return piece.mark(max(offset + shift, 0))
 
-        ground.bind(step, sql, parameters, one.place.reads, at, rows=one.schema)
+        ground.bind(step, sql, parameters, one.place.reads | own, at, rows=one.schema)
     if len(ground.problems) > told or any(role is Role.QUERY for role, _ in one.place.pieces):
         return
     sql = one.compiled.sql if isinstance(one.compiled, QueryTest) else f"SELECT {_measure(one)} FROM {relation}"
+
+    def place(offset: int) -> Mark:
+        value = _TEXT.match(sql, offset)
+        return one.place.named(value[1]) if value else one.place.source.at(one.place.node)
+
     ground.bind(
         step,
         sql,
         one.check.parameters,
-        one.place.reads,
-        lambda _: one.place.source.at(one.place.node),
+        one.place.reads | own,
+        place,
         rows=one.schema,
         named=one.place.named,
     )

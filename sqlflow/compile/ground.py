@@ -5,15 +5,16 @@ The one place that binds a statement. Whoever asks says where its characters sta
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
 from sqlflow.plan import Plan, PlannedStep, table_key
 from sqlflow.problem import Mark, Problem, closest
 from sqlflow.registry import Catalog
-from sqlflow.sdk import CannotBind, PluginError, Session, TableSchema, Udf, fold, split_name
+from sqlflow.sdk import CannotBind, PluginError, Session, StepError, TableSchema, Udf, fold, split_name
 
 from .bench import Bench, Blank
 from .functions import Functions, stands_in
@@ -32,7 +33,7 @@ _OWN = re.compile(r"(information_schema|pg_catalog|_sqlflow)\.|(duckdb|sqlite|pr
 _HIDING = re.compile(r"\bquery(_table)?\s*\(", re.IGNORECASE)
 _EXPLICIT = re.compile(r"'\s*::|cast\s*\(\s*(?:'|\$)|\b(?:date|time|timestamp|timestamptz|interval)\s*'", re.IGNORECASE)
 _COMPARED = re.compile(
-    r"(?:(?P<left>[\w\"]+)\s*(?:=|<>|!=|<=|>=|<|>|in\s*\(|between)\s*(?:'|\$))"
+    r"(?:(?P<left>[\w\"]+)\s*(?:=|<>|!=|<=|>=|<|>|(?:not\s+)?in\s*\(|(?:not\s+)?between)\s*(?:'|\$))"
     r"|(?:(?:'|\$\w+)\s*(?:=|<>|!=|<=|>=|<|>)\s*(?:\w+\.)?(?P<right>[\w\"]+))",
     re.IGNORECASE,
 )
@@ -129,13 +130,19 @@ class Ground:
                 if table.gap is not None:
                     table.gap.needed[step.declared] = None
                 continue
-            self.blank.put(name, None if table is None else table.schema)
+            try:
+                self.blank.put(name, None if table is None else table.schema)
+            except StepError:  # a column has a type that is none, which is told where it is declared
+                fine = False
         return fine
 
     def columns(self, reads: Iterable[str]) -> list[str]:
         """Return the names of the columns of tables."""
-        found = [self.table(name) for name in reads]
-        return [c for table in found if table is not None and table.schema is not None for c in table.schema.names]
+        return [name for schema in self._schemas(reads) for name in schema.names]
+
+    def _schemas(self, reads: Iterable[str]) -> Iterator[TableSchema]:
+        found = (self.table(name) for name in reads)
+        return (table.schema for table in found if table is not None and table.schema is not None)
 
     # --- binding
 
@@ -169,7 +176,12 @@ class Ground:
             reads |= {table.name for table in self.tables.values() if table.schema is not None}
         if not self.ready(step, reads):
             return None
-        found = self.blank.bind(sql, self.filled(sql, parameters), reads, lambda: self._doubtful(sql, reads))
+        filled = self.filled(sql, parameters)
+
+        def doubtful() -> bool:
+            return self.doubtful(sql, self._schemas(reads))
+
+        found = self.blank.bind(sql, filled, reads, doubtful)
         if isinstance(found, TableSchema):
             return found
         if hiding and found.what == "table":
@@ -177,6 +189,9 @@ class Ground:
         at = named if named is not None and found.name else None
         mark = at(found.name) if at is not None else place(found.offset or 0)
         self._refused(step, found, reads, mark, rows.names if rows is not None else ())
+        if doubtful():  # a constant may be all that is wrong, and then its columns are known to those that read them
+            again = self.blank.bind(sql, filled, reads)
+            return again if isinstance(again, TableSchema) else None
         return None
 
     def filled(self, sql: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -188,19 +203,27 @@ class Ground:
                 found[name] = _SAMPLES[value.type]
         return found
 
-    def _doubtful(self, sql: str, reads: Iterable[str]) -> bool:
+    @contextlib.contextmanager
+    def holding(self, name: str, schema: TableSchema) -> Iterator[None]:
+        """Have a table for a while."""
+        self.tables[table_key(name)] = Table(name, schema)
+        try:
+            yield
+        finally:
+            del self.tables[table_key(name)]
+
+    def doubtful(self, sql: str, schemas: Iterable[TableSchema]) -> bool:
         """Tell whether a constant of a statement is cast, by its word or because it meets what is no text."""
         if _EXPLICIT.search(sql):
             return True
         compared = {fold((m["left"] or m["right"]).strip('"')) for m in _COMPARED.finditer(sql)}
         if not compared:
             return False
-        for name in reads:
-            table = self.table(name)
-            for column in table.schema if table is not None and table.schema is not None else ():
-                if fold(column.name) in compared and column.type not in ("VARCHAR", "BLOB"):
-                    return True
-        return False
+        return any(
+            fold(column.name) in compared and column.type not in ("VARCHAR", "BLOB")
+            for schema in schemas
+            for column in schema
+        )
 
     def _refused(
         self, step: PlannedStep, error: CannotBind, reads: frozenset[str], mark: Mark | None, rows: Sequence[str]
@@ -222,7 +245,7 @@ class Ground:
             if gap.hint:
                 gap.needed[step.declared] = None
             return
-        known = [table.name for table in self.tables.values()]
+        known = [*(table.name for table in self.tables.values()), *error.candidates]
         columns = [*rows, *self.columns(reads)]
         self.problems.append(complaint(error, mark, f"step {step.declared!r}", columns=columns, tables=known))
 
@@ -249,6 +272,7 @@ class Ground:
         if self.warehouse is not None or location.path is None:
             return None
         known = [table.name for table in self.tables.values() if table_key(table.name) != key]
+        known += error.candidates
         if known and closest(named, known) is not None and not self._elsewhere(named):
             return None
         return self._missing(named, f"no step here makes {named}, so its columns are not known", mark)

@@ -113,8 +113,13 @@ def _options(ground: Ground, step: PlannedStep, batch: TableSchema) -> None:
 
 
 def missing(ground: Ground, step: PlannedStep, named: Iterable[tuple[str, str]], schema: TableSchema) -> None:
-    """Note every option that names a column that is not there."""
+    """Note every option that names a column that is not there, or names one twice."""
+    seen: set[tuple[str, str]] = set()
     for option, name in named:
+        if (option, fold(name)) in seen:
+            told = f"step {step.declared!r}: {option} names column {name!r} twice"
+            ground.report("SF424", told, step.places.named(option, name), "name it once")
+        seen.add((option, fold(name)))
         if schema.get(name) is None:
             told = f"step {step.declared!r}: {option} names column {name!r}, which the rows do not have"
             hint = did_you_mean(name, schema.names, noun="column")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping as MappingType
+from pathlib import Path
 
 from sqlflow.plan import PlannedStep, feeds
 from sqlflow.sdk import (
@@ -18,6 +19,7 @@ from sqlflow.sdk import (
     fold,
     remembered,
 )
+from sqlflow.spec import Mapping
 
 from .ground import Ground
 from .model import Gap
@@ -33,6 +35,8 @@ def source_columns(ground: Ground, step: PlannedStep, endpoint: BoundEndpoint) -
         return _contracted(ground, step, found, stated)
     if recorded is not None:
         return _contracted(ground, step, recorded, stated)
+    if found is not None and (found.needed or _is_told(ground, step)):
+        return found
     if len(stated):
         return stated
     if found is not None:
@@ -93,11 +97,14 @@ def _looked(
     except (SQLFlowError, OSError) as error:
         told = error.message if isinstance(error, SQLFlowError) else str(error)
         hint = error.hint if isinstance(error, SQLFlowError) else None
-        return ground.gap(told, step.places.option("source"), hint or "write its columns under columns")
+        gap = ground.gap(told, step.places.option("source"), hint or "write its columns under columns")
+        if endpoint.connector.lists_files and _is_there(endpoint, plan.folder):
+            gap.needed[step.declared] = None  # so the step cannot read it either
+        return gap
     return None
 
 
-def _version(ground: Ground, step: PlannedStep, endpoint: BoundEndpoint, types: Mapping[str, str]) -> str | None:
+def _version(ground: Ground, step: PlannedStep, endpoint: BoundEndpoint, types: MappingType[str, str]) -> str | None:
     """Return what the columns of files depend on: which files, in which state, and how they are read."""
     try:
         files = endpoint.connector.versions(endpoint.config, endpoint.options, ground.plan.folder)
@@ -109,6 +116,21 @@ def _version(ground: Ground, step: PlannedStep, endpoint: BoundEndpoint, types: 
     models = [engine.engine_config, endpoint.config, endpoint.options, *step.given.config.columns.values()]
     read = (engine.engine.name, endpoint.connector.name, ground.plan.folder, *step.given.config.columns, types, files)
     return repr((read, [model.model_dump_json() for model in models]))
+
+
+def _is_there(endpoint: BoundEndpoint, folder: Path) -> bool:
+    try:
+        return bool(endpoint.connector.versions(endpoint.config, endpoint.options, folder))
+    except (SQLFlowError, OSError):
+        return False
+
+
+def _is_told(ground: Ground, step: PlannedStep) -> bool:
+    """Tell whether the source has been complained of, so that what it brings is nobody's guess."""
+    source = step.places.node.values.get("source")
+    inner = source.values.values() if isinstance(source, Mapping) else ()
+    marks = {step.places.source.at(node) for node in (source, *inner) if node is not None}
+    return any(note.severity == "error" and note.mark in marks for note in ground.plan.notes)
 
 
 def _contracted(ground: Ground, step: PlannedStep, found: TableSchema, stated: TableSchema) -> TableSchema:

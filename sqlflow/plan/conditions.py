@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from sqlflow.sdk import Role
 from sqlflow.spec import Node, Scalar, substitute
 from sqlflow.sql import holds
@@ -33,5 +35,17 @@ def bind_condition(node: Node | None, binder: Binder) -> Condition | None:
     try:
         return Condition(text, statement.parameters, frozenset(), holds(text, statement.parameters))
     except ValueError as error:
-        binder.diagnosis.add("SF405", f"when: {error}", node, "it must be true or false in SQL")
+        unknown = _UNKNOWN.search(str(error))
+        if unknown is None:
+            binder.diagnosis.add("SF405", f"when: {error}", node, "it must be true or false in SQL")
+            return None
+        name = unknown[1]
+        written = re.search(rf"(?<![\w$]){re.escape(name)}(?!\w)", text)
+        meant = f"${name} is the variable" if binder.scope.values.get(name) else f"text is written '{name}'"
+        told = f"when: {name!r} is no column, as no table is read"
+        binder.diagnosis.add("SF405", told, binder.when.mark(written.start() if written else 0), meant)
         return None
+
+
+#: How the engine tells of a name that nothing brings.
+_UNKNOWN = re.compile(r'Referenced column "(.+?)"')

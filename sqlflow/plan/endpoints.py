@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from sqlflow.problem import Problem, did_you_mean
+from sqlflow.problem import Mark, Problem, did_you_mean
 from sqlflow.project import ActiveProfile, Workspace
 from sqlflow.registry import Catalog
 from sqlflow.sdk import BoundEndpoint, ConfigModel, Connector, Role
@@ -36,6 +36,11 @@ class DeclaredConnection:
 
     node: Node
     diagnosis: Diagnosis
+
+    def mark(self, option: str) -> Mark | None:
+        """Return the place of an option, if it stands here."""
+        found = self.node.values.get(option) if isinstance(self.node, Mapping) else None
+        return None if found is None else self.diagnosis.source.at(found)
 
 
 def declared_connections(
@@ -162,6 +167,10 @@ def bind_endpoint(
         return None
     rest = without(rest, set(connector.Config.model_fields)) if inline is not None else rest
     rest = without(rest, misplaced(rest, connector, model.model_fields, what, diagnosis))
+    for key in (key for key in rest.keys if key in connector.Config.model_fields and key not in model.model_fields):
+        told = f"key {key!r} of {what} belongs to connection {label!r}"
+        diagnosis.add("SF201", told, rest.keys[key], f"write it under connections: {{{label}: {{..., {key}: ...}}}}")
+    rest = without(rest, connector.Config.model_fields)
     options = validate(
         model,
         rest,
@@ -179,6 +188,8 @@ def bind_endpoint(
         return BoundEndpoint(connector, config, options, label, incremental, label if inline is None else None)
     for found in guarded(connector, lambda: list(connector.objections(config, options, folder))):
         mark = diagnosis.source.at(node.values.get(found.option, node))
+        if found.option not in node.values and named is not None:
+            mark = connections.declared[label].mark(found.option) or mark
         problem = Problem(found.code, f"{what}: {found.message}", mark, found.hint)
         if found.code == "SF501":
             missing.append((connector.place(config, options), problem))

@@ -34,11 +34,12 @@ from .engines import engine_plan
 from .expansion import instances, is_plain_id, with_defaults
 from .graph import build, feeds, ordered
 from .model import Asked, Plan, PlannedStep
+from .profiles import check_profiles, declarations
 from .resilience import outlasted
 from .rules import reserved_schemas, shared_outputs, shared_tables
 from .selection import selected
 from .sqlfields import parse_ahead
-from .variables import Declaration, Scope, resolve_variables
+from .variables import Scope, resolve_variables
 from .windows import with_windows
 
 DEFAULT_CONCURRENCY = 4
@@ -116,6 +117,10 @@ class _Planner:
         self._check_plugins()
         self._check_lint()
         self.workspace.check_folders()
+        if self.request.offline:
+            check_profiles(
+                self.workspace, profile.name, self.catalog, scope, declarations(self.document, self.workspace)
+            )
         connections = Connections(self.catalog, scope, declared_connections(self.document, self.workspace, profile))
         steps = self._steps(scope, connections)
         connections.check_all()
@@ -207,19 +212,11 @@ class _Planner:
             self.workspace.folder,
             self.loose,
         )
-        declarations = []
-        project = self.workspace.document
-        if project is not None and project.model is not None:
-            declarations.append(Declaration("project", project.model.vars, project.node("vars"), project.diagnosis))
-        if self.document.model is not None:
-            declarations.append(
-                Declaration("pipeline", self.document.model.vars, self.document.node("vars"), self.diagnosis)
-            )
-        declarations.reverse()  # the pipeline's own default is the weakest
+        declared_in = declarations(self.document, self.workspace)
         given = (profile.model.vars, profile.node.values.get("vars"), profile.diagnosis)
-        declared = {name for declaration in declarations for name in declaration.variables} | set(given[0])
+        declared = {name for one in declared_in for name in one.variables} | set(given[0])
         again = {name: as_text(value) for name, value in request.recorded.items() if name in declared}
-        self.values = resolve_variables(base, declarations, given, {**again, **request.variables}, self.diagnosis)
+        self.values = resolve_variables(base, declared_in, given, {**again, **request.variables}, self.diagnosis)
         for value in self.values.values():
             if value.secret:
                 self.redactor.add(value.value)

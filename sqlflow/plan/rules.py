@@ -56,12 +56,13 @@ def shared_outputs(steps: Iterable[PlannedStep]) -> Iterator[Problem]:
     for step in steps:
         for output in step.plan.outputs if step.skip is None else ():
             if (first := seen.setdefault(output, step)) is not step:
+                mark, other = step.places.option("target", "path"), first.places.option("target", "path")
                 yield Problem(
                     "SF411",
                     f"step {step.id!r} and step {first.id!r} both write {output}",
-                    step.mark,
+                    mark,
                     "give one of them another path",
-                    related=_elsewhere(first, step),
+                    related=() if mark == other else (other,),
                 )
 
 

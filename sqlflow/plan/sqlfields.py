@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sqlflow.problem import Mark
+from sqlflow.problem import Mark, closest
 from sqlflow.sdk import BoundStatement, Role
 from sqlflow.spec import (
     Diagnosis,
@@ -164,7 +164,29 @@ class Binder:
                     f"write it as a block:\n{head} |\n{deep}{line[node.column :].strip()}",
                 )
                 return
-        self.diagnosis.add("SF401", f"SQL: {error.message}", piece.mark(error.offset), "the SQL is DuckDB's dialect")
+        hint = _remedy(piece.text, error.offset)
+        self.diagnosis.add("SF401", f"SQL: {error.message}", piece.mark(error.offset), hint)
+
+
+_CLAUSES = ("select", "from", "where", "group", "having", "order", "limit", "join", "union", "insert", "update",
+            "delete", "create", "values", "distinct", "between", "qualify")  # fmt: skip
+
+
+def _remedy(text: str, offset: int) -> str:
+    """Say what may have been meant where SQL does not parse."""
+    before, rest = text[:offset].rstrip(), text[offset:]
+    if "{{" in text or "{%" in text:
+        return "templates have no meaning here: write the table's name, $name for a value"
+    if re.match(r"\$\w", rest) and re.search(r"\b(from|join|into|update)$", before, re.IGNORECASE):
+        return "a value cannot name a table: give the variable type: identifier and write ${name}"
+    if re.search(r"\bselect\s+top$", before, re.IGNORECASE):
+        return "write limit and the number at the end"
+    found = re.match(r"\w+", rest)
+    words = [found[0] if found else "", *re.findall(r"\w+$", before)]
+    for word in (word for word in words if word.lower() not in _CLAUSES):
+        if (meant := closest(word, _CLAUSES)) and len(word) > 3:  # noqa: PLR2004 - short words are close to anything
+            return f"did you mean {meant!r}? The SQL is DuckDB's dialect"
+    return "the SQL is DuckDB's dialect"
 
 
 def parse_ahead(documents: Iterable[Document[Pipeline]]) -> None:

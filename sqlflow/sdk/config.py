@@ -156,7 +156,22 @@ def _type_name(text: str) -> str:
     named = re.match(r"\s*([A-Za-z]\w*)", text)
     if named and named[1].lower() not in _TYPES and (meant := closest(named[1], _TYPES)):
         raise ValueError(f"unknown type {named[1]!r}; did you mean {meant!r}? A type of your own is written in quotes")
+    if named and named[1].lower() != "interval":
+        rest = [word for word in _bare(text).split()[1:] if word.lower() not in _LATER_WORDS]
+        if rest:
+            raise ValueError(f"{' '.join(rest)!r} is no part of a type; write the type, and behind it at most not null")
     return text
+
+
+#: Words that may follow the first one of a type.
+_LATER_WORDS = frozenset({"precision", "varying", "with", "without", "local", "time", "zone", "array"})
+_INNER = re.compile(r"\([^()]*\)|\[[^\[\]]*\]|\"[^\"]*\"")
+
+
+def _bare(text: str) -> str:
+    """Return a type without what stands in parentheses, brackets or quotes."""
+    shorter = _INNER.sub("", text)
+    return text if shorter == text else _bare(shorter)
 
 
 class ColumnSpec(ConfigModel):

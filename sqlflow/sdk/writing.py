@@ -139,6 +139,10 @@ class Landing:
         if sifting := [check for check in on_batch if check.quarantine]:
             staged, out, results = session.sift(staged, sifting, quarantine_table(config.target))
             aside += (out,) if out else ()
+        if sifting or self.keep_rejects:  # whoever reads the table finds it and its columns, also where nothing was bad
+            columns = ", ".join(f"CAST(NULL AS {c.type}) AS {quote(c.name)}" for c in staged.schema)
+            none = f"(SELECT {columns} WHERE FALSE)"
+            aside += (SetAside(quarantine_table(config.target), none, staged.schema, 0),)
         results += session.check(staged.relation, [check for check in on_batch if not check.quarantine])
         refuse_failed(results, kept=f"nothing was written and {config.target} keeps its old rows")
 

@@ -10,6 +10,8 @@ from sqlflow.sdk import ConfigModel
 
 from .variable import VALUE_SCHEMA, VariableName
 
+CODE_PATTERN = r"^SF\d{3}$"
+
 
 class Rows(ConfigModel):
     """Rows: written here, or in a file beside the document. A list of rows stands for `rows`."""
@@ -84,7 +86,7 @@ class SpecTest(ConfigModel):
     expect: dict[str, Annotated[ExpectedRows, BeforeValidator(_rows), _OrList] | None] = Field(default_factory=dict)
     """Rows by name: of a table, or of an export's id. Of a name without rows, those that come are to be recorded."""
 
-    error: str | None = Field(default=None, pattern=r"^SF\d{3}$")
+    error: str | None = Field(default=None, pattern=CODE_PATTERN)
     """Code of the problem with which the run must fail."""
 
     @property

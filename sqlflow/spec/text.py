@@ -192,10 +192,10 @@ class _Builder:
             if not isinstance(key, Scalar):
                 self.problem("SF106", "a key that is a list or a mapping", inner.start_mark, "keys are plain words")
                 continue
-            if not isinstance(key.value, str) and not self.split_type(mapping, key):
-                self.problem("SF106", f"key {key.text!r} is not text", inner.start_mark, f'write "{key.text}":')
-            elif self.split_type(mapping, key):
+            if self.rejoined(mapping, key, value):
                 continue
+            if not isinstance(key.value, str):
+                self.problem("SF106", f"key {key.text!r} is not text", inner.start_mark, f'write "{key.text}":')
             if key.text in mapping.values:
                 first = self.source.at(mapping.keys[key.text])
                 self.problems.append(
@@ -214,24 +214,21 @@ class _Builder:
             self.anchors[event.anchor] = mapping
         return mapping
 
-    def split_type(self, mapping: Mapping, key: Scalar) -> bool:
-        """Recognise `{amount: decimal(12,2)}`, which YAML cuts at the comma, and say so at the type."""
-        if not (mapping.flow and mapping.values and re.fullmatch(r"\s*\d+\)( not null)?", key.text)):
+    def rejoined(self, mapping: Mapping, key: Scalar, value: Node) -> bool:
+        """Recognise `{amount: decimal(12,2)}`, which YAML cuts at the comma, and say so where the text begins."""
+        if not mapping.flow or not mapping.values or not isinstance(value, Scalar) or value.text or value.style:
             return False
         name, last = next(reversed(mapping.values.items()))
-        if isinstance(last, Scalar) and last.text.count("(") > last.text.count(")"):
-            fixed = f"{last.text},{key.text.strip()}"
-            self.problems.append(
-                Problem(
-                    "SF107",
-                    f"YAML cuts {fixed} at the comma",
-                    self.source.at(last),
-                    f'write {name}: "{fixed}"',
-                )
-            )
-            last.text = last.value = fixed
-            return True
-        return False
+        if not isinstance(last, Scalar) or last.style or last.text.count("(") <= last.text.count(")"):
+            return False
+        cut = self.source.lines[key.line][last.column :].partition(key.text)
+        whole = cut[0] + cut[1] if key.line == last.line else f"{last.text}, {key.text.strip()}"
+        mark = self.source.at(last)
+        self.problems = [p for p in self.problems if (p.code, p.mark) != ("SF107", mark)]  # told of what was cut before
+        mended = f"'{whole}'" if '"' in whole else f'"{whole}"'
+        self.problems.append(Problem("SF107", f"YAML cuts {whole} at the comma", mark, f"write {name}: {mended}"))
+        last.text = last.value = whole
+        return True
 
     def check_tag(self, event: Any) -> None:
         if event.tag and event.tag not in ("tag:yaml.org,2002:str", "!"):
@@ -243,6 +240,7 @@ class _Builder:
 
 _CHECK = "check indentation, brackets and quotes here and on the line above"
 _QUOTED_START = re.compile(r"^(?P<head>\s*(?:-\s+)*[\w.-]+:\s+)(?P<value>(['\"]).*\3\s*\S.*)$")
+_ARRAY = re.compile(r"[{,]\s*(?P<name>[\w.-]+):\s+(?P<type>\w+(?:\(\d+\))?(?:\[\d*\])+)")
 _INNER_COLON = re.compile(r"^(?P<head>\s*(?:-\s+)*[\w.-]+:\s+)(?P<value>[^'\"|>\[{].*:(\s.*)?)$")
 
 
@@ -262,6 +260,11 @@ def _syntax_problem(source: Source, error: MarkedYAMLError) -> Problem:
             source.mark(line, len(found["head"])),
             f"write it as a block:\n{head} |\n{deep}{value}",
         )
+    for array in _ARRAY.finditer(shown):
+        if array.start("type") < column <= array.end("type"):
+            told = f"YAML takes the bracket of {array['type']} for a list"
+            mark = source.mark(line, array.start("type"))
+            return Problem("SF107", told, mark, f'write {array["name"]}: "{array["type"]}"')
     if "\t" in shown[: column + 1]:
         return Problem("SF108", "a tab in the indentation", source.mark(line, shown.index("\t")), "indent with spaces")
     if error.context_mark and (opened := _opened(source, error, error.context_mark)):
@@ -271,6 +274,7 @@ def _syntax_problem(source: Source, error: MarkedYAMLError) -> Problem:
     return Problem("SF103", f"not YAML: {reason}{context}", source.mark(line, column), _CHECK)
 
 
+_BLOCK = re.compile(r":\s*[|>][+-]?\s*$")
 _NO_SPACE = re.compile(r"\s*(?:-\s+)*(?P<key>[\w.-]+):(?P<value>[^\s/].*)")
 
 
@@ -280,6 +284,15 @@ def _opened(source: Source, error: MarkedYAMLError, begin: Any) -> Problem | Non
     mark = source.mark(begin.line, begin.column)
     if "quoted scalar" in context and "end of stream" in str(error.problem):
         return Problem("SF103", "not YAML: a quote is opened here and never closed", mark, "close it, or remove it")
+    if "block scalar" in context and mark.text[mark.column - 1 : mark.column] in "|>":
+        told = "not YAML: text stands behind the mark that begins a block"
+        return Problem(
+            "SF103", told, mark, "write it on the lines below, deeper than the key, or put all of it in quotes"
+        )
+    above = next((line for line in reversed(source.lines[: mark.line - 1]) if line.strip()), "")
+    if "simple key" in context and _BLOCK.search(above):
+        told = "not YAML: the text of a block stands deeper than its key"
+        return Problem("SF103", told, mark, "indent it by two more spaces")
     if "simple key" in context and (found := _NO_SPACE.fullmatch(mark.text)):
         told = f"not YAML: no space after the colon of {found['key']!r}"
         return Problem("SF103", told, mark, f"write {found['key']}: {found['value']}")

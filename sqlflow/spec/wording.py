@@ -11,6 +11,7 @@ from sqlflow.problem import did_you_mean
 
 from .model import NAME_PATTERN
 from .node import Mapping, Node, Path_, Scalar, Sequence, find
+from .spectest import CODE_PATTERN
 from .text import resolve
 from .variable import VARIABLE_PATTERN
 
@@ -87,7 +88,7 @@ def complaint(
             "SF203",
             f"{shown or what} must be {expected}, found {describe(node)}{quoted}",
             node,
-            text_hint(node, _pattern(model, path)) if kind == "string_type" else f"write {expected}",
+            text_hint(node, _pattern(model, path)) if kind == "string_type" else _form_hint(node, expected),
         )
     if kind in ("too_short", "string_too_short"):
         return (
@@ -99,6 +100,8 @@ def complaint(
     message = str(error["msg"]).removeprefix("Value error, ").removeprefix("Assertion failed, ")
     message, _, remedy = message.partition("; ")
     bounds = error.get("ctx", {})
+    if kind == "string_pattern_mismatch" and (noun := _NOUNS.get(bounds["pattern"])):
+        message = f"must be {noun}, found {describe(node)}"
     if "ge" in bounds:
         message, remedy = (
             f"must be at least {bounds['ge']}, found {_written(node)}",
@@ -112,6 +115,19 @@ def complaint(
     return ("SF203", f"{subject}{joint}{message[0].lower()}{message[1:]}", node, hint)
 
 
+#: What texts of a pattern are called.
+_NOUNS = {NAME_PATTERN: "a name", VARIABLE_PATTERN: "a name", CODE_PATTERN: "the code of a problem"}
+
+
+def _form_hint(node: Node, expected: str) -> str:
+    """Show how what is written becomes what is expected."""
+    if expected == "a list" and isinstance(node, Scalar) and node.value is not None and "\n" not in node.text:
+        return f"write [{node.text}]"
+    if expected == "a list" and isinstance(node, Mapping):
+        return "write a list, each item of which begins with a dash"
+    return f"write {expected}"
+
+
 def _choice_hint(node: Node, choices: list[str]) -> str:
     written = node.text if isinstance(node, Scalar) else ""
     hint = did_you_mean(written, choices, noun="choice")
@@ -120,6 +136,8 @@ def _choice_hint(node: Node, choices: list[str]) -> str:
 
 def _pattern_hint(error: Any) -> str | None:
     pattern = error.get("ctx", {}).get("pattern")
+    if pattern == CODE_PATTERN:
+        return "write the code of a problem, such as SF701"
     if pattern in (NAME_PATTERN, VARIABLE_PATTERN):
         return NAME_HINT
     return None

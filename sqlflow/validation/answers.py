@@ -21,7 +21,7 @@ from .documents import Held, hold_all, makes, needs, warehouse_of
 
 _ENVIRONMENT = re.compile(r"\$\{env:(\w+)")
 _MAGIC = re.compile(r"[*?\[]")
-UNSTEADY = frozenset({"SF308", "SF420", "SF426"})
+UNSTEADY = frozenset({"SF308", "SF420", "SF426", "SF501"})
 """What is told of things that are absent, wherever they may appear."""
 LONGEST = 1_000
 
@@ -108,8 +108,11 @@ def _answer(
     depends = answer.depends
     depends.tables = {key: around.get((answer.warehouse, key), NOBODY) for key in needs(plan)}
     texts = [plan.source.text, *_sql_files(plan, depends, files)]
-    project = open_workspace(plan.path).document
-    texts += [project.source.text] if project is not None else []
+    workspace = open_workspace(plan.path)
+    if workspace.document is not None and workspace.project is not None:
+        texts.append(workspace.document.source.text)
+        place = os.path.relpath(workspace.folder)
+        depends.matched = [(place, p, files.matches(place, p)) for p in workspace.project.specs]
     named = {name for text in texts for name in _ENVIRONMENT.findall(text)}
     named |= {name for name in os.environ if name.startswith("SQLFLOW_VAR_")}
     depends.environment = {name: os.environ.get(name) for name in sorted(named)}

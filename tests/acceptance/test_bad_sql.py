@@ -264,6 +264,46 @@ CASES: dict[str, str] = {
     "    sql: select order_id, «amuont» from raw.orders where status = $region\n".replace(
         "{region: [EU, US]}", "{region: {type: identifier, values: [EU, US]}}"
     ),
+    # --- what those bring who come from elsewhere
+    "text_in_double_quotes": block('select order_id from raw.orders where status = «"paid"»'),
+    "curly_quotes": block("select «\u2018paid\u2019» as status from raw.orders"),
+    "alias_of_nothing_in_where": block("select amount * 2 as twice from raw.orders where twice > 1 and «thrice» > 1"),
+    "column_of_a_cte": block("with o as (select order_id from raw.orders)\nselect «oder_id» from o"),
+    "column_left_out": block("select * exclude («amuont») from raw.orders"),
+    "column_replaced": block("select * replace (1 as «amuont») from raw.orders"),
+    "column_in_qualify": block("select order_id from raw.orders\nqualify row_number() over (order by «day») = 1"),
+    "column_hidden_by_an_alias": block("select «price» * 2 as price from raw.orders"),
+    "column_in_update": script("update raw.orders set amount = «price»"),
+    "table_of_a_cte": block("with sold as (select order_id from raw.orders)\nselect order_id from «slod»"),
+    "table_in_a_subquery": block(
+        "select order_id from raw.orders\nwhere order_id in (select order_id from «raw.itms»)"
+    ),
+    "table_in_an_insert": script("insert into «raw.ordesr» select * from raw.orders"),
+    "table_of_a_when": "  - id: daily\n    type: transform\n    target: marts.daily\n"
+    "    when: exists (select 1 from «raw.oredrs»)\n    sql: select 1 as one\n",
+    "function_of_another_dialect": block("select «getdate()» as at"),
+    "function_with_one_argument_less": block("select «nvl(amount, 0)» as amount from raw.orders"),
+    "function_in_a_check": checked("expression: «to_number(amount)» > 0"),
+    "function_misspelt_aggregate": block("select status, «summ(amount)» as total from raw.orders group by status"),
+    "function_in_having": block("select status from raw.orders group by status having «cuont(*)» > 1"),
+    "window_in_where": block("select order_id from raw.orders where «row_number()» over () = 1"),
+    "subquery_of_two_columns_in_in": block(
+        "select order_id from raw.orders where order_id in «(select order_id, sku from raw.items)»"
+    ),
+    "values_of_another_width": script("create table raw.kept (a int)", "insert into «raw.kept» values (1, 2)"),
+    "arrow_for_at_least": checked("expression: «amount» => 0"),
+    "values_of_another_type": checked("accepted_values: {column: amount, values: [«low», high]}"),
+    "value_in_a_check_expression": checked("expression: amount in («'low'», 'high')"),
+    "freshness_of_a_number": checked("«freshness»: {column: order_id, max_age: 1d}"),
+    "where_of_another_type": checked("not_null: [order_id]\n        where: placed_on > «'soon'»"),
+    "key_named_twice": merge("    mode: merge\n    key: [«order_id», order_id]\n"),
+    "partition_named_twice": "  - id: out\n    type: export\n    source: raw.orders\n"
+    "    target: {connector: parquet, path: out, partition_by: [«status», status]}\n",
+    "lag_of_a_text_cursor": merge(
+        "    mode: merge\n    key: [order_id]\n    cursor: {column: «status», lag: 1d}\n",
+        "select order_id, status from raw.orders",
+    ),
+    "two_tables_of_one_column": block("select «order_id» from raw.orders, raw.items"),
 }
 
 #: Queries in a file of their own: what the step says, and the place that is told.

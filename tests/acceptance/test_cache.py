@@ -175,6 +175,16 @@ def test_a_new_writer_of_a_table_counts(project):
     assert MARKER not in [message for _, _, message in found]
 
 
+def test_a_pattern_that_matches_nothing_any_more_counts(project):
+    """What is wrong with the project is told as soon as it is."""
+    project.write("sqlflow.yaml", PROJECT.replace('["specs/*.yaml"]', '["specs/*.yaml", "more/*.yaml"]'))
+    project.write("more/m.yaml", MORE.replace("marts.yearly", "marts.further").replace("name: more", "name: further"))
+    assert project.call() == []
+    project.mark()
+    (project.folder / "more" / "m.yaml").unlink()
+    assert [code for _, code, _ in project.call()] == ["SF501"]
+
+
 def test_one_document_alone_rests_on_nobody(project):
     """What was known with the others is not what is known alone."""
     assert [code for _, code, _ in project.call("specs/more.yaml")] == ["SF426"]

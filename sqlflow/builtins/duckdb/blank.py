@@ -26,8 +26,13 @@ _PIVOT = re.compile(r"\bpivot\b", re.IGNORECASE)
 _UNSET = re.compile(r"Values were not provided|could not determine data type|parameter types", re.IGNORECASE)
 _CANDIDATES = re.compile(r"\n+(?:Candidate (?:bindings|tables):|Did you mean)[ :]*(.+)", re.DOTALL)
 _MISSING = re.compile(r'Table with name "?(.+?)"? does not exist')
+_NAMED_HERE = re.compile(r"\b(\w+)(?:\s*\([\w\s,]*\))?\s+as\s+(?:(?:not\s+)?materialized\s+)?\(", re.IGNORECASE)
 _QUOTED = re.compile(r'"([^"]+)"')
-_COLUMN = re.compile(r'have a column (?:named|with name) "(.+?)"|update column (.+?) not found|Column "(.+?)" in ')
+_COLUMN = re.compile(
+    r'have a column (?:named|with name) "(.+?)"|update column (.+?) not found|Column "(.+?)" in '
+    r'|Referenced column "(.+?)" not found'
+    r'|Column "(.+?)" referenced that exists in the SELECT clause'  # an alias has the name that no column has
+)
 
 
 def declare(db: Connection, table: str, schema: TableSchema | None) -> None:
@@ -116,7 +121,9 @@ def _misfit(db: Connection, head: str, sql: str, parameters: Mapping[str, Any], 
     quoted_name = _QUOTED.search(first)
     name = str(told.get("name") or next((part for part in groups if part), ""))
     found = _CANDIDATES.search(message)
-    candidates = [part.strip(' "') for part in found[1].split(",")] if found else []
+    candidates = [part.strip(' "?') for part in found[1].split(",")] if found else []
+    if what == "table" and "." not in name:
+        candidates += _NAMED_HERE.findall(sql)
     return CannotBind(
         first,
         what,

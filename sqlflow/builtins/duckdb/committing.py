@@ -105,7 +105,8 @@ class Committing:
         self.changed = commit.write is not None and (makes or done.changed)
         self.line = ledger.append(self.db, token, self.targets, done.total, made=makes, changed=self.changed)
         for aside in commit.aside:
-            ledger.append(self.db, token, (aside.table,), aside.rows, made=aside.table in self.fresh, changed=True)
+            if aside.rows or aside.table in self.fresh:
+                ledger.append(self.db, token, (aside.table,), aside.rows, made=aside.table in self.fresh, changed=True)
         if plan is not None and makes and self.made and warehouse.remembered(self.made):
             state.forget_target(self.db, token, self.made, self.line, own=plan.anew)
         for table, number in self._identities().items():

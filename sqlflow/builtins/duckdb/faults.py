@@ -30,7 +30,9 @@ _LOCK = re.compile(r"Could not set lock on file .*?\(PID (\d+)\)", re.DOTALL)
 _HELD = re.compile(r'Unique file handle conflict.*?database file "(.*?)"', re.DOTALL)
 _TABLE = re.compile(r"(?:Table|View|Catalog) with name (\S+) does not exist")
 _FUNCTION = re.compile(r"(?:Scalar|Table|Aggregate)?\s*Function with name (\S+) does not exist", re.IGNORECASE)
-_COLUMN = re.compile(r'(?:Referenced column|have a column named) "(.+?)"')
+_COLUMN = re.compile(
+    r'(?:Referenced column|have a column named|Column(?=.*referenced that exists in the SELECT clause)) "(.+?)"'
+)
 _CANDIDATES = re.compile(r"Candidate bindings: ?:? ?(.+)")
 _SUGGESTION = re.compile(r'Did you mean "(.+?)"')
 

@@ -1,0 +1,1 @@
+"""Documents with one small change: what is said of them."""
