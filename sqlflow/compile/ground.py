@@ -30,6 +30,7 @@ _SAMPLES: Mapping[str, Any] = {
 _NAMED = re.compile(r"\$([A-Za-z_]\w*)")
 #: Schemas and tables that an engine has by itself.
 _OWN = re.compile(r"(information_schema|pg_catalog|_sqlflow)\.|(duckdb|sqlite|pragma|pg)_", re.IGNORECASE)
+_CREATING = re.compile(r"\bcreate\b", re.IGNORECASE)
 _HIDING = re.compile(r"\bquery(_table)?\s*\(", re.IGNORECASE)
 _EXPLICIT = re.compile(r"'\s*::|cast\s*\(\s*(?:'|\$)|\b(?:date|time|timestamp|timestamptz|interval)\s*'", re.IGNORECASE)
 _COMPARED = re.compile(
@@ -37,6 +38,14 @@ _COMPARED = re.compile(
     r"|(?:(?:'|\$\w+)\s*(?:=|<>|!=|<=|>=|<|>)\s*(?:\w+\.)?(?P<right>[\w\"]+))",
     re.IGNORECASE,
 )
+
+
+def _makes(step: PlannedStep) -> Iterable[str]:
+    """Return the tables that a step makes; to insert rows makes none."""
+    statements = [statement for found in step.given.sql.values() for statement in found if statement.writes]
+    if not statements:
+        return step.plan.writes
+    return [name for statement in statements if _CREATING.search(statement.sql) for name in statement.writes]
 
 
 class Ground:
@@ -61,7 +70,7 @@ class Ground:
         self.batches: dict[str, TableSchema] = {}
         self.problems: list[Problem] = []
         self.gaps: list[Gap] = []
-        self.written = {table_key(t) for step in plan.steps for t in step.plan.writes}
+        self.made = {table_key(name) for step in plan.steps for name in _makes(step)}
         self._blank: Blank | None = None
 
     @property
@@ -261,7 +270,7 @@ class Ground:
             return None
         if self.plan.partial:
             return Gap("", None, "")
-        if key in self.written:
+        if key in self.made:
             what = f"{named} is read before a step of this pipeline has made it, so its columns are not known here"
             return self._missing(named, what, mark)
         if key in self.around and self.warehouse is None:
