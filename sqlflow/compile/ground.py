@@ -116,7 +116,7 @@ class Ground:
         key = table_key(name)
         if key in self.tables:
             return self.tables[key]
-        if key in self.around and key not in self.written and self.around[key].schema is not None:
+        if key in self.around and key not in self.made and self.around[key].schema is not None:
             return self.around[key]
         if self.warehouse is not None:
             schema = self.bench.described(self.warehouse, name)
