@@ -3,8 +3,9 @@
 Must not know plans, engines or any connector: it stands between a step and whatever its endpoints are.
 """
 
-from .guard import Guards, Listings, Surroundings
+from .guard import Listings, Surroundings
 from .guarded import Guarded
+from .guards import Guards
 from .retry import CircuitOpen, attempted
 
 __all__ = ["CircuitOpen", "Guarded", "Guards", "Listings", "Surroundings", "attempted"]
