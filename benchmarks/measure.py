@@ -43,21 +43,29 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A command, where it runs, what is put in order before each run, and how the time of its work is found."""
+    """A command, where it runs, what is put in order before each run, and how the time of its work is found.
+
+    `beside` tells the CPU seconds that a server has spent so far, which works for it.
+    """
 
     command: Sequence[str]
     folder: Path
     before: Callable[[], None] = lambda: None
     work: Callable[[str], float | None] = lambda _: None
+    beside: Callable[[], float] = lambda: 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One process: wall seconds, peak memory in MB, and the seconds of its work without start-up if it tells."""
+    """One process: wall seconds, peak memory in MB, the seconds of its work without start-up if it tells, CPU seconds.
+
+    Those are of the process and of the server beside it; other work of the machine moves them least.
+    """
 
     seconds: float
     peak: float
     work: float | None
+    cpu: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +130,7 @@ class Pairs:
 def run(program: Program) -> Run:
     """Run a command to its end; a failed one ends the benchmark with what it said."""
     program.before()
+    spent = program.beside()
     with tempfile.TemporaryFile("w+") as told:
         started = time.perf_counter()
         process = subprocess.Popen(
@@ -135,7 +144,8 @@ def run(program: Program) -> Run:
     if process.returncode:
         sys.exit(f"{' '.join(program.command)} ended with {process.returncode}:\n{output}")
     peak = usage.ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
-    return Run(seconds, peak, program.work(output))
+    cpu = usage.ru_utime + usage.ru_stime + program.beside() - spent
+    return Run(seconds, peak, program.work(output), cpu)
 
 
 def alternate(title: str, raw: Program, flow: Program, pairs: int) -> Pairs:

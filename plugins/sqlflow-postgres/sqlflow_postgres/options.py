@@ -78,7 +78,7 @@ class PostgresRead(ConfigModel):
     arrays: Literal["list", "json"] = "list"
     """How arrays come: as lists, which have one dimension, or as JSON, which may have any."""
 
-    batch_bytes: int = Field(default=16_000_000, ge=1000)
+    batch_bytes: int = Field(default=4_000_000, ge=1000)
     """About how large a batch of rows is on its way."""
 
     partition_on: str | None = None

@@ -33,6 +33,7 @@ def replace(
         connection.execute(f"DROP TABLE IF EXISTS {new}".encode())
         connection.execute(create_sql(new, columns).encode())
         incoming.copy(connection, new, columns, server, target.shown)
+        connection.execute(f"ANALYZE {new}".encode())  # before readers have to wait
         if target.oid is not None:
             takeover = kept(connection, target, options.keep, new, schema.names)
             _run(connection, takeover.before)
@@ -41,7 +42,6 @@ def replace(
             connection.execute(f"DROP TABLE {target.sql}".encode())
             _run(connection, _renames(takeover))
         connection.execute(f"ALTER TABLE {new} RENAME TO {quote(target.name)}".encode())
-        connection.execute(f"ANALYZE {target.sql}".encode())
 
 
 def _renames(takeover: Kept) -> Sequence[str]:

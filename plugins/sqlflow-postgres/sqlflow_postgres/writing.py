@@ -17,6 +17,8 @@ from .target import Target, columns_of, found, has_unique, make, refuse_absent, 
 
 _STAGE = 'pg_temp."_sqlflow_stage"'
 _LOCK = "LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE"
+_LOOK = f"ANALYZE {_STAGE} ({{}})"
+"""Tells the planner of joins how many keys there are."""
 
 
 def write(request: WriteRequest, rows: Rows) -> WriteResult:
@@ -62,7 +64,6 @@ def _staged(
     columns = fitted(rows.schema, columns_of(connection, target), shown) if target.oid else made(rows.schema, shown)
     connection.execute(create_sql(_STAGE.removeprefix("pg_temp."), columns, temporary=True).encode())
     incoming.copy(connection, _STAGE, columns, server, shown)
-    connection.execute(f"ANALYZE {_STAGE}".encode())
     if key:
         keys.check(connection, _STAGE, key, shown, unique=request.mode == "merge")
     with connection.transaction():
@@ -115,18 +116,25 @@ def _publish(connection: Any, mode: str, target: Target, columns: Sequence[Writt
         once = f"SELECT DISTINCT {columns_list(own)} FROM ({batch}) AS d"
         _run(
             connection,
+            _LOOK.format(columns_list(key)),
             _LOCK.format(target.sql),
             f"DELETE FROM {target.sql} AS t USING ({once}) AS b WHERE {match}",
             insert,
         )
     elif mode == "merge":
-        _merge(connection, target, columns, own, batch, match)
+        _merge(connection, target, columns, key, own, batch, match)
     else:
         raise StepError(f"the connector postgres cannot {mode}", kind="internal")
 
 
 def _merge(
-    connection: Any, target: Target, columns: Sequence[WrittenColumn], own: list[str], batch: str, match: str
+    connection: Any,
+    target: Target,
+    columns: Sequence[WrittenColumn],
+    key: list[str],
+    own: list[str],
+    batch: str,
+    match: str,
 ) -> None:
     """Update the matched rows that differ, and insert the new ones."""
     names = [item.name for item in columns]
@@ -143,7 +151,7 @@ def _merge(
             f"INSERT INTO {target.sql} AS t ({listed}) {batch} ON CONFLICT ({columns_list(own)}) {action}",
         )
         return
-    statements = [_LOCK.format(target.sql)]
+    statements = [_LOOK.format(columns_list(key)), _LOCK.format(target.sql)]
     if others:
         sets = ", ".join(f"{quote(item.name)} = b.{quote(item.name)}" for item in others)
         condition = differs.replace("{b}", "b")

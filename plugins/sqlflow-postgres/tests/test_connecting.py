@@ -1,7 +1,6 @@
 """Reaching a server: who may, how the way there is secured, what is said when it fails, and what is never said."""
 
 import json
-import os
 import subprocess
 import threading
 import time
@@ -11,22 +10,12 @@ import psycopg
 import pytest
 from sqlflow_postgres.connection import label
 from sqlflow_postgres.connector import Postgres
-from sqlflow_postgres.options import PostgresConfig, PostgresRead, PostgresWrite
+from sqlflow_postgres.options import PostgresConfig, PostgresRead
 
-from sqlflow.sdk import ReadRequest, StepError, TransientError, WriteRequest
+from sqlflow.sdk import ReadRequest, StepError, TransientError
 
-LOAD = """
-    - id: load
-      type: load
-      source: {connection: pg, table: t}
-      target: t
-"""
-EXPORT = """
-    - id: out
-      type: export
-      sql: select 1 as id
-      target: {connection: pg, table: t}
-"""
+from .cli import EXPORT, LOAD, cli
+
 HIDDEN = "hunter2-geheim"
 
 
@@ -38,25 +27,6 @@ def read(port, **settings):
         return reader.read_all().to_pylist()
     finally:
         reader.close()
-
-
-def cli(db, steps, *, connection, folder, environment=None, verb="run"):
-    """Run a document by the command line; returns the exit code and everything that was said or left behind."""
-    db.spec(steps, connection=json.dumps({"connector": "postgres", **connection}))
-    from sys import executable
-
-    command = [str(Path(executable).with_name("sqlflow")), verb, "spec.yaml"]
-    done = subprocess.run(
-        command,
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-        env={**os.environ, **(environment or {})},
-    )
-    left = [path.read_text(encoding="utf-8", errors="replace") for path in (folder / "target").rglob("*.*json")]
-    return done.returncode, done.stdout + done.stderr, "".join(left)
 
 
 @pytest.mark.parametrize("steps", [LOAD, EXPORT])
@@ -146,31 +116,6 @@ def test_what_cannot_be_reached_is_sorted(db, changed, kind, told):
     report = Postgres().test(config, Path())
     assert not report.ok
     assert told in report.message
-
-
-def test_no_permission_is_told(db, tmp_path):
-    """A role that may not read, or not write, is told which table, by the command line, and nothing is tried twice."""
-    db.run("create table t (id int); create role poor login password 'pw'")
-    connection = {**db.config, "user": "poor", "password": "pw"}
-    try:
-        for steps in (LOAD, EXPORT):
-            retried = steps.rstrip() + "\n      retry: {attempts: 3, delay: 100ms}\n"
-            code, said, left = cli(db, retried, connection=connection, folder=tmp_path)
-            assert code == 1
-            assert f"permission denied for {'table t' if steps == LOAD else 'schema public'}" in said
-            assert "SF713" in said
-            assert '"attempts": 1' in left or '"attempts":1' in left
-    finally:
-        db.run("drop role poor")
-
-
-def test_a_missing_table_is_told_by_the_command_line(db, tmp_path):
-    """The message names the table, the server and a neighbour with a similar name."""
-    db.run("create table tt (id int)")
-    code, said, _ = cli(db, LOAD.replace("table: t}", "table: ttt}"), connection=db.config, folder=tmp_path)
-    assert code == 1
-    assert "table ttt does not exist" in said
-    assert "tt" in said.split("does not exist", 1)[1]
 
 
 def test_a_server_that_restarts_between_attempts_loses_nothing(own_server, tmp_path):
@@ -300,67 +245,6 @@ def test_a_service_file_is_found(db, tmp_path):
     assert 'definition of service "other" not found' in said
 
 
-def test_connections_are_limited(db):
-    """Steps of one process share `max_connections`, whatever each would like; the others wait and then work."""
-    db.run("create table t as select n as k, pg_sleep(0)::text as v from generate_series(1, 300) n")
-    config = PostgresConfig(**db.config, max_connections=2, application_name="limited")
-    seen, failed, stop = [], [], threading.Event()
-
-    def counts():
-        with psycopg.connect(**{("dbname" if k == "database" else k): v for k, v in db.config.items()},
-                             autocommit=True) as connection:  # fmt: skip
-            while not stop.is_set():
-                seen.append(connection.execute("select count(*) from pg_stat_activity "
-                                               "where application_name = 'limited'").fetchone()[0])  # fmt: skip
-                time.sleep(0.01)
-
-    def reads():
-        options = PostgresRead(query="select k, pg_sleep(0.001)::text from t", partition_on="k", partitions=4)
-        try:
-            reader = Postgres().read(ReadRequest(config, options, Path())).open()
-            assert reader.read_all().num_rows == 300
-            reader.close()
-        except Exception as error:  # noqa: BLE001 - it is looked at below
-            failed.append(error)
-
-    threads = [threading.Thread(target=reads) for _ in range(3)]
-    watching = threading.Thread(target=counts)
-    watching.start()
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    stop.set()
-    watching.join()
-    assert failed == []
-    assert 1 <= max(seen) <= 3  # a connection that was closed is seen for a moment
-
-
-def test_a_write_that_waits_for_a_lock_ends_with_its_step(db):
-    """The timeout of a step reaches a write that another session keeps waiting, and the old rows stay."""
-    db.run("create table t (id int); insert into t values (7)")
-    with psycopg.connect(**{("dbname" if k == "database" else k): v for k, v in db.config.items()}) as other:
-        other.execute("lock table t in access exclusive mode")
-        started = time.monotonic()
-        with db.spec(EXPORT.rstrip() + "\n      timeout: 1s\n").run() as result:
-            assert result.steps[0].error["code"] == "SF704"
-        assert time.monotonic() - started < 20
-    assert db.run("select * from t") == [(7,)]
-    assert db.backends() == 0
-
-
-def test_a_lock_that_takes_too_long_is_transient(db):
-    """With `lock_timeout` a write gives up by itself, and may be tried again."""
-    db.run("create table t (id int)")
-    from .test_writing import Outgoing
-
-    config = PostgresConfig(**db.config, lock_timeout="300ms")
-    with psycopg.connect(**{("dbname" if k == "database" else k): v for k, v in db.config.items()}) as other:
-        other.execute("lock table t in access exclusive mode")
-        with pytest.raises(TransientError, match="lock timeout"):
-            Postgres().write(WriteRequest(config, PostgresWrite(table="t"), Path()), Outgoing("select 1 as id"))
-
-
 def test_a_document_without_a_run_imports_no_driver():
     """The connector's class, its options and what it says of them come without psycopg, ADBC or Arrow."""
     from sys import executable
@@ -373,68 +257,3 @@ def test_a_document_without_a_run_imports_no_driver():
     )
     done = subprocess.run([executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
-
-
-ROWS = {
-    "replace": [(2, "B"), (3, "ä"), (4, None)],
-    "append": [(1, "a"), (2, "B"), (2, "b"), (3, "ä"), (4, None)],
-    "merge": [(1, "a"), (2, "B"), (3, "ä"), (4, None)],
-    "delete_insert": [(1, "a"), (2, "B"), (3, "ä"), (4, None)],
-}
-
-
-@pytest.mark.parametrize("mode", ROWS)
-def test_every_mode_by_the_command_line(db, tmp_path, mode):
-    """Two exports, one after the other, leave what the mode promises, and so does one more of nothing."""
-    key = "key: [id]" if mode in ("merge", "delete_insert") else ""
-    head = f"""
-    - id: out
-      type: export
-      sql: select * from (values ROWS) as v(id, name)
-      target: {{connection: pg, table: shop.t}}
-      mode: {mode}
-      {key}
-"""
-    for rows in ("(1, 'a'), (2, 'b')", "(2, 'B'), (3, 'ä'), (4, null)"):
-        code, said, _ = cli(db, head.replace("ROWS", rows), connection=db.config, folder=tmp_path)
-        assert code == 0, said
-    found = db.run("select id, name from shop.t")
-    assert sorted(found, key=lambda row: (row[0], row[1] or "")) == ROWS[mode]
-    nothing = head.replace("ROWS", "(1, 'x')").replace("as v(id, name)", "as v(id, name) where id > 1")
-    code, said, _ = cli(db, nothing, connection=db.config, folder=tmp_path)
-    assert code == 0, said
-    assert db.run("select count(*) from shop.t") == [(0 if mode == "replace" else len(ROWS[mode]),)]
-
-
-@pytest.mark.parametrize("mode", ["replace", "append", "merge", "delete_insert"])
-def test_a_killed_write_leaves_the_old_rows(db, tmp_path, mode):
-    """`kill -9` while rows are on their way changes nothing; the next run writes them, each once."""
-    db.run("create table t (id int, v text); insert into t values (-1, 'old')")
-    key = "key: [id]" if mode in ("merge", "delete_insert") else ""
-    steps = f"""
-    - id: out
-      type: export
-      sql: select range::int as id, 'new' as v from range(300000)
-      target: {{connection: pg, table: t}}
-      mode: {mode}
-      {key}
-"""
-    db.spec(steps)
-    from sys import executable
-
-    command = [str(Path(executable).with_name("sqlflow")), "run", "spec.yaml"]
-    running = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    copying = "select 1 from pg_stat_activity where datname = %s and query like 'COPY%%' and state = 'active'"
-    until = time.monotonic() + 30
-    while not db.run(copying, db.name):
-        assert time.monotonic() < until
-        time.sleep(0.005)
-    running.kill()
-    running.wait()
-    assert db.run("select * from t") == [(-1, "old")]
-    done = subprocess.run([*command, "--resume"], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    kept = 0 if mode == "replace" else 1
-    assert db.run("select count(*), count(distinct id) from t") == [(300000 + kept, 300000 + kept)]
-    assert db.run("select relname::text from pg_class where relname like '\\_sqlflow\\_%' and relkind = 'r' "
-                  "and relname <> '_sqlflow_commits'") == []  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -83,8 +84,30 @@ def _in_role(session: Any, config: S3Config, role: AssumeRole) -> Any:
     return boto3.Session(botocore_session=inner, region_name=session.region_name)
 
 
-def open_files(config: S3Config, client: Any) -> Any:
-    """Make pyarrow's file system with the same endpoint, region and credentials as a client."""
+class Files:
+    """pyarrow's file system with the endpoint, region and credentials of a client, made anew when those are renewed."""
+
+    def __init__(self, config: S3Config, client: Any) -> None:
+        self._config = config
+        self._client = client
+        self._lock = Lock()
+        self._keys: Any = None
+        self._files: Any = None
+        self._number = 0
+
+    def current(self) -> tuple[int, Any]:
+        """Return the file system, and which one it is; credentials that are about to run out are renewed here."""
+        with self._lock:
+            with translated(self._config, url(self._config)):
+                signer = self._client._request_signer._credentials  # noqa: SLF001
+                keys = None if self._config.anonymous else signer.get_frozen_credentials()
+            if self._files is None or keys != self._keys:
+                self._files, self._keys = _open_files(self._config, self._client, keys), keys
+                self._number += 1
+            return self._number, self._files
+
+
+def _open_files(config: S3Config, client: Any, keys: Any) -> Any:
     from pyarrow.fs import AwsStandardS3RetryStrategy, S3FileSystem
 
     settings: dict[str, Any] = {
@@ -94,14 +117,10 @@ def open_files(config: S3Config, client: Any) -> Any:
         "retry_strategy": AwsStandardS3RetryStrategy(max_attempts=ATTEMPTS),
         "check_directory_existence_before_creation": False,
     }
-    if config.anonymous:
+    if keys is None:
         settings["anonymous"] = True
     else:
-        with translated(config, url(config)):
-            credentials = client._request_signer._credentials.get_frozen_credentials()  # noqa: SLF001
-        settings["access_key"] = credentials.access_key
-        settings["secret_key"] = credentials.secret_key
-        settings["session_token"] = credentials.token
+        settings |= {"access_key": keys.access_key, "secret_key": keys.secret_key, "session_token": keys.token}
     endpoint = urlsplit(client.meta.endpoint_url)
     host = endpoint.hostname or ""
     ours = host.endswith((".amazonaws.com", ".amazonaws.com.cn"))

@@ -9,12 +9,12 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlflow.sdk import CursorRange, StepError, did_you_mean, fold
 
-from .access import open_files, url
+from .access import Files, url
 from .config import S3Config, S3Read
 from .faults import changed, gone, translated
 from .intervals import decoded, interval_columns, with_intervals
@@ -28,10 +28,11 @@ BATCH_ROWS = 65_536
 
 @dataclass(frozen=True)
 class Opened:
-    """One object with its footer."""
+    """One object with its footer. `number` tells through which file system the fragment is read."""
 
     source: S3Object
     fragment: Any
+    number: int
     schema: Any
     intervals: frozenset[str]
 
@@ -46,6 +47,11 @@ class ParquetObjects:
     objects: Sequence[S3Object]
     since: CursorRange | None
     unchanged: Callable[[], bool]
+    _files: Files = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Have a file system at hand."""
+        self._files = Files(self.config, self.client)
 
     def open(self) -> Any:
         """Open the stream; footers are fetched now, rows when they are taken.
@@ -70,27 +76,27 @@ class ParquetObjects:
             raise
 
     def _footers(self, pool: ThreadPoolExecutor, partitions: Partitions) -> list[Opened]:
-        import pyarrow.dataset as ds
-
-        files = open_files(self.config, self.client)
-        # pre_buffer holds all that it has fetched until the end; here a row group is the end.
-        settings = ds.ParquetFragmentScanOptions(pre_buffer=True, arrow_extensions_enabled=True)
-        layout = ds.ParquetFileFormat(coerce_int96_timestamp_unit="us", default_fragment_scan_options=settings)
-
         def footer(source: S3Object) -> Opened:
             with self._told(source):
-                place = partitions.expression(source.key)
-                fragment = layout.make_fragment(
-                    f"{self.config.bucket}/{source.key}", files, partition_expression=place, file_size=source.size
-                )
+                number, files = self._files.current()
+                fragment = self._fragment(source, files, partitions.expression(source.key))
                 intervals = interval_columns(fragment.metadata)
                 schema = fragment.physical_schema.remove_metadata()
                 if nested := sorted(set(intervals) - set(schema.names)):
                     told = f"{self._url(source)} has an interval inside of another type, {nested[0]}"
                     raise StepError(told, hint="select the other columns", code="SF511")
-                return Opened(source, fragment, schema, frozenset(intervals))
+                return Opened(source, fragment, number, schema, frozenset(intervals))
 
         return list(pool.map(footer, self.objects))
+
+    def _fragment(self, source: S3Object, files: Any, place: Any, groups: Sequence[int] | None = None) -> Any:
+        import pyarrow.dataset as ds
+
+        # pre_buffer holds all that it has fetched until the end; here a row group is the end.
+        settings = ds.ParquetFragmentScanOptions(pre_buffer=True, arrow_extensions_enabled=True)
+        layout = ds.ParquetFileFormat(coerce_int96_timestamp_unit="us", default_fragment_scan_options=settings)
+        key = f"{self.config.bucket}/{source.key}"
+        return layout.make_fragment(key, files, partition_expression=place, row_groups=groups, file_size=source.size)
 
     def _schema(self, opened: Sequence[Opened], partitions: Partitions) -> Any:
         """Return the columns of all objects together."""
@@ -167,6 +173,10 @@ class ParquetObjects:
 
     def _rows(self, each: Opened, unit: Any, schema: Any, wanted: list[str], where: Any) -> list[Any]:
         with self._told(each.source):
+            number, files = self._files.current()
+            if number != each.number:  # the credentials that it was opened with may have run out since
+                groups = [group.id for group in unit.row_groups]
+                unit = self._fragment(each.source, files, unit.partition_expression, groups)
             table = unit.to_table(schema=schema, columns=wanted, filter=where, use_threads=False)
             return list(decoded(table, each.intervals).to_batches(max_chunksize=BATCH_ROWS))
 
