@@ -13,7 +13,18 @@ from pydantic import BaseModel
 
 from sqlflow.registry import Catalog
 from sqlflow.sdk import Endpoint, Role, field_docs, roles
-from sqlflow.spec import CheckOptions, Connection, Defaults, Envelope, Pipeline, Profile, Project, Resilience, Tests
+from sqlflow.spec import (
+    NAME_PATTERN,
+    CheckOptions,
+    Connection,
+    Defaults,
+    Envelope,
+    Pipeline,
+    Profile,
+    Project,
+    Resilience,
+    Tests,
+)
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 INTERPOLATED = {"type": "string", "pattern": r"\$\{"}
@@ -43,8 +54,11 @@ class _Composer:
         schema = self.model(Pipeline)
         properties = schema["properties"]
         properties["steps"] |= {"items": self.step()}
-        _fill(properties["connections"], self.connection())
-        properties["defaults"] = {"description": properties["defaults"].get("description", ""), **self.defaults()}
+        properties["connections"] |= _by_name(self.connection())
+        properties["defaults"] = {
+            "description": properties["defaults"].get("description", ""),
+            **self.defaults(),
+        }
         return self.document("SQLFlow pipeline", schema)
 
     def project(self) -> dict[str, Any]:
@@ -53,8 +67,8 @@ class _Composer:
         profile["properties"]["engine"] |= self.typed("engine", "duckdb")
         profile["properties"]["storage"] |= self.typed("storage backend", "file")
         for holder in (schema, profile):
-            _fill(holder["properties"]["connections"], self.connection())
-        _fill(schema["properties"]["profiles"], profile)
+            holder["properties"]["connections"] |= _by_name(self.connection())
+        schema["properties"]["profiles"] |= _by_name(profile)
         return self.document("SQLFlow project", schema)
 
     def document(self, title: str, schema: dict[str, Any]) -> dict[str, Any]:
@@ -94,7 +108,7 @@ class _Composer:
         if name not in self.definitions:
             rules = []
             usable = []
-            options_of_any: dict[str, Any] = {}
+            options_of_any: dict[str, list[Any]] = {}
             for connector_name in self.catalog.names("connector"):
                 connector = self.catalog.connector(connector_name)
                 options = connector.ReadOptions if role is Role.SOURCE else connector.WriteOptions
@@ -120,7 +134,9 @@ class _Composer:
                         "then": {"$ref": f"#/$defs/{name}.{connector_name}"},
                     }
                 )
-                options_of_any |= dict.fromkeys(chosen["properties"], True)
+                for key, value in chosen["properties"].items():
+                    forms = options_of_any.setdefault(key, [])
+                    forms += [value] if value not in forms else []
             docs = field_docs(Endpoint)
             self.definitions[name] = {
                 "type": "object",
@@ -133,8 +149,11 @@ class _Composer:
                     *rules,
                     {
                         "if": {"required": ["connection"]},
-                        "then": {
-                            "properties": {"connection": {"type": "string"}, **options_of_any},
+                        "then": {  # which connector it is, stands elsewhere; so what any of them takes
+                            "properties": {
+                                "connection": {"type": "string"},
+                                **{key: {"anyOf": forms} for key, forms in options_of_any.items()},
+                            },
                             "additionalProperties": False,
                         },
                     },
@@ -231,9 +250,9 @@ class _Composer:
         return _finished(schema, field_docs(model))
 
 
-def _fill(named: dict[str, Any], schema: Any) -> None:
-    """Make every value of a mapping by name one of a schema."""
-    named |= {"patternProperties": dict.fromkeys(named["patternProperties"], schema), "additionalProperties": False}
+def _by_name(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return what a mapping of names to such values is; a key that is no name is refused."""
+    return {"patternProperties": {NAME_PATTERN: schema}, "additionalProperties": False}
 
 
 def _type_is(name: str, key: str = "type") -> dict[str, Any]:
@@ -268,6 +287,8 @@ _WRITTEN_OUT: Collection[str] = frozenset(
 
 def _open(value: dict[str, Any], name: str) -> dict[str, Any]:
     """Let a scalar that is not text also be an expression, which becomes the scalar."""
+    if "patternProperties" in value:
+        value = {"additionalProperties": False, **value}
     if name in _WRITTEN_OUT:
         return value
     strict = "enum" in value or "const" in value or "pattern" in value

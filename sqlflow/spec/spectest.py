@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from sqlflow.sdk import ConfigModel
 
@@ -13,8 +13,18 @@ from .variable import VALUE_SCHEMA, VariableName
 CODE_PATTERN = r"^SF\d{3}$"
 
 
+def _given(key: str, **shape: Any) -> dict[str, Any]:
+    return {"required": [key], "properties": {key: shape}}
+
+
 class Rows(ConfigModel):
     """Rows: written here, or in a file beside the document. A list of rows stands for `rows`."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [_given("rows", type="array"), _given("csv", type="string"), _given("parquet", type="string")]
+        }
+    )
 
     rows: list[dict[str, Any]] | None = None
     """The rows; a column that a row does not name is NULL."""
