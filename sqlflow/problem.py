@@ -58,12 +58,12 @@ class Problem:
         return f"{where}{self.code} {kind}{self.message}"
 
 
-def closest(name: str, known: Iterable[str]) -> str | None:
-    """Return the known name most like `name`, or None when nothing is close."""
+def closest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """Return the known name most like `name`, or None when nothing is close; at `cutoff` 1 only the same is."""
     from difflib import get_close_matches
 
     folded = {candidate.lower(): candidate for candidate in sorted(known, reverse=True)}
-    found = get_close_matches(name.lower(), folded, n=1, cutoff=0.6)
+    found = get_close_matches(name.lower(), folded, n=1, cutoff=cutoff)
     return folded[found[0]] if found else None
 
 

@@ -84,6 +84,7 @@ def _hold(ground: Ground, step: PlannedStep) -> None:
         land(ground, step, schema)
         if schema is None:
             _leave(ground, step, batch if isinstance(batch, Gap) else None)
+        _widen(ground, step)
         target = ground.tables[table_key(step.given.config.target)].schema
         hold_checks(ground, step, lambda check: _checked(step, check, schema, target))
         return
@@ -93,6 +94,16 @@ def _hold(ground: Ground, step: PlannedStep) -> None:
             known = ground.tables.get(table_key(name))
             ground.tables[table_key(name)] = known or Table(name, None)
     hold_checks(ground, step, lambda _: _table_checked(ground, step))
+
+
+def _widen(ground: Ground, step: PlannedStep) -> None:
+    """Let a table have more columns than are known where `*` brings them from one that may."""
+    below = [ground.partial[key] for table in sorted(step.plan.reads) if (key := table_key(table)) in ground.partial]
+    key = table_key(step.given.config.target)
+    if below and any("*" in statement.sql for found in step.given.sql.values() for statement in found):
+        ground.partial.setdefault(key, below[0])
+    if key in ground.partial:
+        ground.tables[key] = replace(ground.tables[key], partial=True)
 
 
 def _hold_condition(ground: Ground, step: PlannedStep, piece: SqlField) -> None:

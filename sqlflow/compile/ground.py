@@ -68,6 +68,8 @@ class Ground:
         self.around = around
         self.tables: dict[str, Table] = {}
         self.batches: dict[str, TableSchema] = {}
+        self.partial: dict[str, str] = {}
+        """Tables that may have more columns than are known, by folded name, each with the way to make them known."""
         self.problems: list[Problem] = []
         self.gaps: list[Gap] = []
         self.made = {table_key(name) for step in plan.steps for name in _makes(step)}
@@ -254,9 +256,27 @@ class Ground:
             if gap.hint:
                 gap.needed[step.declared] = None
             return
-        known = [*(table.name for table in self.tables.values()), *error.candidates]
         columns = [*rows, *self.columns(reads)]
+        own = step.plan.writes if rows else frozenset[str]()
+        if error.what == "column" and self.may_have(step, error.name, reads | own, columns, mark):
+            return
+        known = [*(table.name for table in self.tables.values()), *error.candidates]
         self.problems.append(complaint(error, mark, f"step {step.declared!r}", columns=columns, tables=known))
+
+    def may_have(
+        self, step: PlannedStep, column: str, tables: Iterable[str], known: Iterable[str], mark: Mark | None
+    ) -> bool:
+        """Tell whether a column that is not known may be there all the same; it is noted as unchecked then.
+
+        A name that is all but one of those that are known is taken for that one, misspelt.
+        """
+        found = sorted(table for table in tables if table_key(table) in self.partial)
+        name = column.rpartition(".")[2]
+        if not found or closest(name, known, cutoff=0.8) is not None:
+            return False
+        what = f"column {name!r} is not among those that are declared of {found[0]}"
+        self.gap(what, mark, self.partial[table_key(found[0])]).needed[step.declared] = None
+        return True
 
     def _absent(self, error: CannotBind, reads: frozenset[str], mark: Mark | None) -> Gap | None:
         """Return why a table may be there all the same; None: it is missing for sure."""

@@ -120,10 +120,13 @@ def missing(ground: Ground, step: PlannedStep, named: Iterable[tuple[str, str]],
             told = f"step {step.declared!r}: {option} names column {name!r} twice"
             ground.report("SF424", told, step.places.named(option, name), "name it once")
         seen.add((option, fold(name)))
-        if schema.get(name) is None:
+        mark = step.places.named(option, name)
+        if schema.get(name) is None and not ground.may_have(
+            step, name, step.reads | step.plan.writes, schema.names, mark
+        ):
             told = f"step {step.declared!r}: {option} names column {name!r}, which the rows do not have"
             hint = did_you_mean(name, schema.names, noun="column")
-            ground.report("SF424", told, step.places.named(option, name), hint)
+            ground.report("SF424", told, mark, hint)
 
 
 def _cursor(ground: Ground, step: PlannedStep, column: Column) -> None:

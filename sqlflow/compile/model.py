@@ -31,6 +31,8 @@ class Table:
     gap: Gap | None = None
     gone: bool = False
     """Whether a statement has dropped it."""
+    partial: bool = False
+    """Whether it may have more columns: `columns` declares in part what a source has that nobody asks here."""
 
 
 @dataclass(frozen=True)

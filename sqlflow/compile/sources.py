@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping as MappingType
 from pathlib import Path
 
-from sqlflow.plan import PlannedStep, feeds
+from sqlflow.plan import PlannedStep, feeds, table_key
 from sqlflow.sdk import (
     BoundEndpoint,
     Column,
@@ -37,15 +37,15 @@ def source_columns(ground: Ground, step: PlannedStep, endpoint: BoundEndpoint) -
         return _contracted(ground, step, recorded, stated)
     if found is not None and (found.needed or _is_told(ground, step)):
         return found
+    target = step.given.config.target
+    ask = f"let `sqlflow schema pin {ground.plan.source.file} {step.id}` ask and write them"
+    hint = f"write them under columns, or {ask}"
     if len(stated):
+        ground.partial[table_key(target)] = f"write it under columns, or {ask}"
         return stated
     if found is not None:
         return found
-    target = step.given.config.target
     what = f"the source of {target} is not asked for its columns here"
-    hint = (
-        f"write them under columns, or let `sqlflow schema pin {ground.plan.source.file} {step.id}` ask and write them"
-    )
     return ground.gap(what, step.places.option("source"), hint)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +29,8 @@ from sqlflow.spec import (
 from .guests import guarded, looked_up
 from .resilience import misplaced, note_idle
 from .variables import Scope
+
+_UNSET = re.compile(r"\$\{(env|secret):[^{}]*\}")
 
 
 @dataclass(frozen=True)
@@ -253,7 +256,9 @@ def remember_secrets(config: ConfigModel, scope: Scope) -> None:
 
 def _remember(value: Any, scope: Scope) -> None:
     if hasattr(value, "get_secret_value"):
-        scope.redactor.add(value.get_secret_value())
+        text = value.get_secret_value()
+        if not _UNSET.fullmatch(text):  # the document says so itself, and nothing is known yet
+            scope.redactor.add(text)
     elif isinstance(value, ConfigModel):
         remember_secrets(value, scope)
     elif isinstance(value, dict):

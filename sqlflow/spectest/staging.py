@@ -12,7 +12,19 @@ from sqlflow.errors import DocumentError, SQLFlowError
 from sqlflow.plan import Plan, PlannedStep, table_key
 from sqlflow.problem import Problem, did_you_mean
 from sqlflow.registry import Catalog
-from sqlflow.sdk import BoundEndpoint, ColumnSpec, Role, StepInput, StepPlan, StepType, TableSchema, TableStep, roles
+from sqlflow.sdk import (
+    VALUELESS,
+    BoundEndpoint,
+    Column,
+    ColumnSpec,
+    Role,
+    StepInput,
+    StepPlan,
+    StepType,
+    TableSchema,
+    TableStep,
+    roles,
+)
 from sqlflow.spec import Rows
 
 from .declared import DeclaredTest
@@ -60,7 +72,10 @@ class Staging:
         """
         given_steps, given_tables = self._sorted()
         self.misnamed = bool(self.problems)
-        loads = {name: self._rows(("given", name), self.compiled.batches.get(name)) for name in given_steps}
+        loads = {
+            name: self._rows(("given", name), self.compiled.batches.get(name), self.by_id[name].plan.writes)
+            for name in given_steps
+        }
         filled = {table_key(name) for name in self.test.given if name not in given_steps}
         reached = self._reached(given_steps, given_tables, filled)
         self.names = list(self.test.expect) or ([] if self.test.error else self._leaves(reached.values()))
@@ -188,7 +203,7 @@ class Staging:
             columns = {column: ColumnSpec(type=spec.type) for column, spec in columns.items()}
         values = FillConfig(
             target=name,
-            rows=self._rows((part, name), table.schema if table is not None else None),
+            rows=self._rows((part, name), table.schema if table is not None else None, [name]),
             columns=columns,
             owner=writer.id if writer is not None else "",
             cursor=cursor.column if state is not None and cursor is not None else None,
@@ -200,17 +215,25 @@ class Staging:
             StepPlan(writes=frozenset({name})), self.declared.mark,
         )  # fmt: skip
 
-    def _rows(self, path: tuple[str, str], schema: TableSchema | None) -> Given | None:
-        """Return the rows of a part of the test; a column that their table does not have is told."""
+    def _rows(self, path: tuple[str, str], schema: TableSchema | None, tables: Iterable[str]) -> Given | None:
+        """Return the rows of a part of the test, for `tables`; a column that these do not have is told."""
         part, name = path
         rows: Rows = (self.test.given if part == "given" else self.test.state)[name]
         given = self.read(path, rows, schema)
+        if given is not None and schema is not None and self._may_have_more(tables):
+            more = tuple(Column(column, VALUELESS) for column in given.held.names if schema.get(column) is None)
+            schema = TableSchema((*schema, *more))  # what nobody declares has the type that the rows show
+            given = self.read(path, rows, schema) if more else given
         for column in given.held.names if given is not None and schema is not None else ():
             if schema is not None and schema.get(column) is None:
                 hint = did_you_mean(column, schema.names, noun="column")
                 row = next((n for n, row in enumerate(rows.rows or ()) if column in row), 0)
                 self._refuse(f"{name} has no column {column!r}", hint, *path, "rows", row, column)
         return given
+
+    def _may_have_more(self, tables: Iterable[str]) -> bool:
+        known = (self.compiled.tables.get(table_key(table)) for table in tables)
+        return any(table is not None and table.partial for table in known)
 
     def read(self, path: tuple[str, str], rows: Rows, schema: TableSchema | None = None) -> Given | None:
         """Return rows as something that can be read; None: they cannot, which is told."""

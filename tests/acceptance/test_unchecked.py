@@ -239,3 +239,54 @@ steps:
         "unknown key 'foldr' in connection 'files'",
         "unknown key 'delimitr' in source of step 'a'",
     ]
+
+
+PARTIAL = """
+vars: {since: 2024-01-01}
+connections:
+  shop: {connector: http, base_url: http://127.0.0.1:9}
+steps:
+  - id: orders
+    type: load
+    source: {connection: shop, path: orders}
+    target: raw.orders
+    mode: merge
+    key: [order_id]
+    cursor: updated_at
+    columns: {order_id: bigint, amount: "decimal(12,2)"}
+    checks: [{expression: amount >= 0}, {expression: status <> 'x'}]
+  - id: copy
+    type: transform
+    target: raw.copy
+    sql: select * from raw.orders
+  - {id: days, type: transform, target: marts.days, sql: select order_date from raw.copy}
+  - {id: sums, type: transform, target: marts.sums, sql: select sum(SUM) as total from raw.orders}
+"""
+
+
+def test_declared_columns_are_a_partial_contract(validate: Validate) -> None:
+    """A source that nobody asks may have more columns than are declared of it: what uses them is unchecked."""
+    code, problems = validate(PARTIAL.replace("SUM", "amount"))
+    told = {p["message"].partition("'")[2].partition("'")[0]: p["code"] for p in problems}
+    assert told == {"updated_at": "SF426", "status": "SF426", "order_date": "SF426"}
+    assert all("schema pin" in p["hint"] for p in problems)
+    assert code == 0
+
+
+def test_a_declared_column_that_is_misspelt_is_told(validate: Validate) -> None:
+    """A name that is all but a declared one is taken for it, and types that are declared hold."""
+    code, problems = validate(PARTIAL.replace("SUM", "amuont"))
+    assert code == 2
+    assert [p["hint"] for p in problems if p["code"] == "SF421"] == ["did you mean 'amount'?"]
+    code, problems = validate(PARTIAL.replace("sum(SUM)", "upper(amount) || order_id + 'a'"))
+    assert code == 2
+
+
+def test_an_unset_secret_is_named_and_not_masked(validate: Validate) -> None:
+    """The expression that stands in the document is no secret: its hint can be read."""
+    secret = PARTIAL.replace(
+        "base_url: http://127.0.0.1:9", "base_url: http://127.0.0.1:9, auth: {bearer: '${env:NO_SUCH_TOKEN}'}"
+    )
+    problems = validate(secret.replace("SUM", "amount"))[1]
+    found = next(p for p in problems if p["code"] == "SF308")
+    assert found["hint"] == "set NO_SUCH_TOKEN, or write ${env:NO_SUCH_TOKEN:-default}"
