@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from sqlflow.registry import Catalog
+from sqlflow.run import record_schema
 from sqlflow.sdk import Endpoint, Role, field_docs, roles
 from sqlflow.spec import (
     NAME_PATTERN,
@@ -33,7 +34,7 @@ INTERPOLATED = {"type": "string", "pattern": r"\$\{"}
 def schema_of(kind: str, catalog: Catalog) -> dict[str, Any]:
     """Return the schema of a kind of document: `pipeline`, `test`, `project`, or `run` (the record of a run)."""
     if kind == "run":
-        return _run_schema()
+        return {"$schema": DIALECT, **record_schema()}
     composer = _Composer(catalog)
     if kind == "test":
         return composer.document("SQLFlow tests", composer.model(Tests))
@@ -304,41 +305,3 @@ def _untitled(value: Any) -> Any:
     if isinstance(value, dict):
         return {k: _untitled(v) for k, v in value.items() if k != "title" or not isinstance(v, str)}
     return [_untitled(item) for item in value] if isinstance(value, list) else value
-
-
-_COUNTS = ("read", "inserted", "updated", "deleted", "quarantined")
-
-
-def _run_schema() -> dict[str, Any]:
-    """Return the schema of `run.json`."""
-    text, number, maybe_text = {"type": "string"}, {"type": "number"}, {"type": ["string", "null"]}
-    count = {"type": ["integer", "null"]}
-    states = ["pending", "running", "succeeded", "failed", "skipped", "cancelled"]
-    step = {
-        "type": "object",
-        "required": ["id", "type", "status", "reason", "attempts", "rows"],
-        "properties": {
-            "id": text, "type": text, "status": {"enum": states}, "reason": maybe_text, "attempts": {"type": "integer"},
-            "rows": {"type": "object", "properties": dict.fromkeys(_COUNTS, count)},
-            "started_at": maybe_text, "duration_ms": number, "cpu_ms": number, "bytes": count,
-            "reads": {"type": "array", "items": text}, "writes": {"type": "array", "items": text},
-            "outputs": {"type": "array", "items": text}, "schema": {"type": ["array", "null"]},
-            "checks": {"type": "array"}, "warnings": {"type": "array", "items": text},
-            "error": {"type": ["object", "null"]},
-        },
-    }  # fmt: skip
-    required = ["run_id", "pipeline", "profile", "status", "started_at", "finished_at", "duration_ms", "steps"]
-    return {
-        "$schema": DIALECT,
-        "title": "SQLFlow run record",
-        "type": "object",
-        "required": required,
-        "properties": {
-            "run_id": text, "pipeline": text, "profile": maybe_text,
-            "status": {"enum": ["running", "succeeded", "failed", "cancelled"]}, "started_at": text,
-            "finished_at": maybe_text, "duration_ms": number, "steps": {"type": "array", "items": step},
-            "file": text, "variables": {"type": "object"}, "cpu_ms": number, "peak_memory_bytes": {"type": "integer"},
-            "sqlflow_version": text, "asked": {"type": "object"}, "resumed": {"type": "integer"},
-            "pid": {"type": "integer"}, "host": text,
-        },
-    }  # fmt: skip

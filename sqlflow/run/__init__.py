@@ -4,6 +4,7 @@ from .execution import Finished, execute, open_session, register_functions
 from .journal import prune, recorded_runs, runs_folder
 from .record import RunRecord, StepRecord
 from .resume import Interrupted, find_run
+from .shape import record_schema
 
 __all__ = [
     "Finished",
@@ -14,6 +15,7 @@ __all__ = [
     "find_run",
     "open_session",
     "prune",
+    "record_schema",
     "recorded_runs",
     "register_functions",
     "runs_folder",

@@ -111,7 +111,10 @@ def parse_duration(text: str) -> timedelta:
     """
     if not re.fullmatch(DURATION_PATTERN[1:-1], text.strip()):
         raise ValueError(f"{text!r} is not a duration; write for example 500ms, 10s, 5m, 1h30m or 7d")
-    return timedelta(seconds=sum(float(n) * _UNITS[unit] for n, unit in _DURATION.findall(text)))
+    try:
+        return timedelta(seconds=sum(float(n) * _UNITS[unit] for n, unit in _DURATION.findall(text)))
+    except OverflowError:
+        raise ValueError(f"{text!r} is longer than time can be counted; write for example 7d or 52w") from None
 
 
 def format_duration(value: timedelta) -> str:

@@ -66,7 +66,7 @@ class Source:
     def mark(self, line: int, column: int) -> Mark:
         """Return the place at a line and column that count from 0."""
         shown = self.lines[line] if 0 <= line < len(self.lines) else ""
-        return Mark(self.file, line + 1, column + 1, shown)
+        return Mark(self.file, line + 1, min(column, len(shown)) + 1, shown)
 
     def at(self, node: Node) -> Mark:
         """Return the place where a node starts."""

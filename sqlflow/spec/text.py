@@ -78,9 +78,9 @@ def parse(source: Source) -> tuple[Node | None, list[Problem]]:
     except MarkedYAMLError as error:
         return None, [_syntax_problem(source, error)]
     except ReaderError as error:
-        position = error.position if isinstance(error.position, int) else 0
-        before = source.text[:position]
-        mark = source.mark(before.count("\n"), position - (before.rfind("\n") + 1))
+        position = max(source.text.find(chr(error.character)), 0)  # the parsers count in bytes or in characters
+        *above, line = source.text[: position + 1].splitlines(keepends=True) or [""]
+        mark = source.mark(len(above), len(line) - 1)
         return None, [Problem("SF103", f"not YAML: {error.reason}", mark, "remove the character")]
     except RecursionError:
         return None, [Problem("SF103", "not YAML: nested too deeply", source.mark(0, 0), "flatten the document")]
@@ -219,7 +219,7 @@ class _Builder:
         if not mapping.flow or not mapping.values or not isinstance(value, Scalar) or value.text or value.style:
             return False
         name, last = next(reversed(mapping.values.items()))
-        if not isinstance(last, Scalar) or last.style or last.text.count("(") <= last.text.count(")"):
+        if not isinstance(last, Scalar) or last.style or last.text.count("(") <= last.text.count(")") or not key.text:
             return False
         cut = self.source.lines[key.line][last.column :].partition(key.text)
         whole = cut[0] + cut[1] if key.line == last.line else f"{last.text}, {key.text.strip()}"

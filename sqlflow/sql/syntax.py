@@ -136,4 +136,4 @@ def syntax_error(sql: str, message: str) -> SqlSyntaxError:
     if excerpt.startswith("..."):  # long lines are shown in part
         shown = excerpt.strip(".")
         caret += max(line.find(shown), 0) - 3
-    return SqlSyntaxError(first, start + max(caret, 0))
+    return SqlSyntaxError(first, min(start + max(caret, 0), len(sql)))

@@ -34,7 +34,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "lineage": ("compile",),
     "changes": ("validation", "lineage"),
     "rules": ("validation", "lineage"),
-    "schema": ("plan",),
+    "schema": ("run",),
     "memory": ("warehouse",),
     "quarantine": ("warehouse",),
     "spectest": ("pipeline",),

@@ -1,0 +1,1 @@
+"""Text that nobody would write: no crash, no hang, no traceback, whatever stands in a document."""
