@@ -28,7 +28,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "result": ("run",),
     "pipeline": ("result", "compile"),
     "warehouse": ("pipeline",),
-    "schema": ("plan",),
+    "schema": ("run",),
     "memory": ("warehouse",),
     "quarantine": ("warehouse",),
     "spectest": ("pipeline",),
