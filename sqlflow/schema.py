@@ -12,7 +12,6 @@ from typing import Any
 from pydantic import BaseModel
 
 from sqlflow.registry import Catalog
-from sqlflow.run import record_schema
 from sqlflow.sdk import Endpoint, Role, field_docs, roles
 from sqlflow.spec import (
     NAME_PATTERN,
@@ -34,6 +33,8 @@ INTERPOLATED = {"type": "string", "pattern": r"\$\{"}
 def schema_of(kind: str, catalog: Catalog) -> dict[str, Any]:
     """Return the schema of a kind of document: `pipeline`, `test`, `project`, or `run` (the record of a run)."""
     if kind == "run":
+        from sqlflow.run import record_schema
+
         return {"$schema": DIALECT, **record_schema()}
     composer = _Composer(catalog)
     if kind == "test":
