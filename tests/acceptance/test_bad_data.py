@@ -842,7 +842,11 @@ def test_a_condition_can_be_interrupted(how: str, old: Path) -> None:
 def test_a_query_can_be_stopped(old: Path) -> None:
     """Ctrl-C ends `sqlflow query`."""
     process = subprocess.Popen(
-        [*COMMAND, "query", SLOW, "--spec", "old.yaml"], cwd=old, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True
+        ["env", "--default-signal=INT", *COMMAND, "query", SLOW, "--spec", "old.yaml"],
+        cwd=old,
+        env=ENVIRONMENT,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     until(lambda: opened(process, old / "bad.duckdb"))
     time.sleep(0.5)

@@ -254,7 +254,7 @@ def test_what_is_to_happen_at_the_end_happens(tmp_path, sql, code):
     """The command leaves with its code only when everything is written and all that was put off to the end is done."""
     (tmp_path / "udfs").mkdir()
     late = "import atexit, threading, time\natexit.register(print, 'at exit')\n"
-    late += "threading.Thread(target=lambda: (time.sleep(0.3), print('thread'))).start()\n"
+    late += "threading.Thread(target=lambda: (time.sleep(1), print('thread'))).start()\n"
     (tmp_path / "udfs" / "late.py").write_text(late)
     step = f'{{id: s, type: transform, target: t, sql: "{sql}"}}'
     (tmp_path / "p.yaml").write_text(f"version: 1\nname: p\nsteps: [{step}]\n")

@@ -93,7 +93,7 @@ class Court:
         return [
             problem
             for path in self.pipelines
-            for problem in Pipeline(path, catalog()).compile(bench=self.bench, profile=profile).problems
+            for problem in Pipeline(path, catalog()).draft(profile=profile).compile(self.bench).problems
         ]
 
     def data(self) -> dict[str, Any]:

@@ -21,7 +21,13 @@ SLOW = os.environ.get("SQLFLOW_SLOW") == "1"
 FEW = 16
 """Mutants of a document that are looked at where there is little time; with SQLFLOW_SLOW=1 it is all of them."""
 LEFT_BY_RUNS = shutil.ignore_patterns("out", "target", "*.duckdb", "*.duckdb.*", "__pycache__", "expected")
-SPECS = sorted(ROOT.glob("specs/**/*.yaml"))
+#: Every example that runs by itself; those of servers are run by their plugins, and tests are no pipelines.
+SPECS = sorted(
+    path
+    for path in ROOT.glob("specs/**/*.yaml")
+    if path.name != "tests.yaml"
+    and not (ROOT / "specs" / path.relative_to(ROOT / "specs").parts[0] / "server").exists()
+)
 #: Pages with documents, and the folder that has the files that these read.
 PAGES = {
     "README.md": ROOT / "specs" / "01-quickstart",
