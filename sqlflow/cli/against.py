@@ -11,6 +11,7 @@ from sqlflow.errors import DocumentError
 from sqlflow.problem import Mark, Problem
 
 from .options import Format
+from .validate import near
 
 if TYPE_CHECKING:
     from sqlflow.changes import Changes, Revision, StepChange
@@ -34,7 +35,7 @@ def show(spec: Path | None, name: str, output: Format, *, profile: str | None, g
         files.append(spec.resolve())
     if not files:
         raise DocumentError([Problem("SF101", "no documents here", None, "name one, or add specs: to sqlflow.yaml")])
-    held = hold_all([_near(file) for file in files], catalog, profile=profile, vars=given)
+    held = hold_all([near(file) for file in files], catalog, profile=profile, vars=given)
     asked = [one for one in held if spec is None or one.path.resolve() == spec.resolve()]
     wrong = [p for one in asked for p in one.compiled.problems if p.severity == "error"]
     if wrong:
@@ -56,16 +57,12 @@ def show(spec: Path | None, name: str, output: Format, *, profile: str | None, g
     return _shown(data, found, output)
 
 
-def _near(path: Path) -> Path:
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
-
-
 def _homed(change: StepChange, then: Revision, folder: Path) -> StepChange:
     """Say where a step stood as if its document were still there."""
     path = Path(change.mark.file).resolve()
     if not path.is_relative_to(then.folder):
         return change
-    here = _near(folder / path.relative_to(then.folder))
+    here = near(folder / path.relative_to(then.folder))
     return replace(change, mark=replace(change.mark, file=str(here)))
 
 

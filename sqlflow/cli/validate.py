@@ -90,7 +90,7 @@ def collect(names: list[str]) -> tuple[list[Path], list[Problem]]:
             problems.append(
                 Problem("SF101", "no documents here", None, "name a file or folder, or add specs: to sqlflow.yaml")
             )
-        return [_near(path) for path in found], problems
+        return [near(path) for path in found], problems
     files: list[Path] = []
     problems = []
     for name in names:
@@ -109,7 +109,8 @@ def collect(names: list[str]) -> tuple[list[Path], list[Problem]]:
     return list(dict.fromkeys(files)), problems
 
 
-def _near(path: Path) -> Path:
+def near(path: Path) -> Path:
+    """Return a path as it is written from here, where it lies below."""
     try:
         return path.relative_to(Path.cwd())
     except ValueError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 Field = tuple[str, str]
@@ -57,20 +57,25 @@ class Lineage:
         found: dict[str, Touched] = {}
         seen: set[Field] = set()
         waiting: deque[Field] = deque([*columns, *((table, ANY) for table in tables)])
-        readers = self._feeding()
+        readers, made_of = self._feeding(), self.readers()
         while waiting:
-            touched = waiting.popleft()
+            table, name = touched = waiting.popleft()
             if touched in seen:
                 continue
             seen.add(touched)
-            table, name = touched
-            for reader in readers.get(table, ()):
-                for next_one in self._reached(reader, table, name):
+            reached = [] if name == ANY else [*made_of.get(touched, ()), *made_of.get((table, ANY), ())]
+            reached += [(reader, ANY) for reader in readers.get(table, ()) if self._decides(touched, reader)]
+            for reader, column in reached:
+                if reader != table:
                     entry = found.setdefault(reader, Touched())
-                    entry.rows |= next_one == ANY
-                    entry.columns |= {next_one} - {ANY}
-                    waiting.append((reader, next_one))
+                    entry.rows |= column == ANY
+                    entry.columns |= {column} - {ANY}
+                    waiting.append((reader, column))
         return found
+
+    def _decides(self, touched: Field, reader: str) -> bool:
+        """Tell whether a column, or which rows there are, decides which rows a reader has."""
+        return touched[1] == ANY or bool({touched, (touched[0], ANY)} & self.rows.get(reader, frozenset()))
 
     def _feeding(self) -> Mapping[str, list[str]]:
         readers: dict[str, list[str]] = {}
@@ -78,11 +83,3 @@ class Lineage:
             for source in sorted(sources - {reader}):
                 readers.setdefault(source, []).append(reader)
         return readers
-
-    def _reached(self, reader: str, table: str, name: str) -> Iterator[str]:
-        """Yield the columns of a reader that are made of a column; `*` is which rows it has."""
-        if name == ANY or {(table, name), (table, ANY)} & self.rows.get(reader, frozenset()):
-            yield ANY
-        for (owner, column), origins in self.columns.items():
-            if owner == reader and {(table, name), (table, ANY)} & origins and name != ANY:
-                yield column

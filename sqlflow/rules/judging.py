@@ -31,7 +31,8 @@ def judge(project: Document[Project], held: Sequence[Held], tables: Mapping[str,
         for row in rows:
             mark = _place(row, held) or _within(project, name, 0)
             severity: Severity = "error" if rule.level == "error" else "warning"
-            yield Problem("SF813", f"{name}: {_words(name, rule, row)}", mark, rule.description, severity)
+            hint = rule.description or f"do what rule {name!r} of {project.source.file} asks for, or silence it here"
+            yield Problem("SF813", f"{name}: {_words(name, rule, row)}", mark, hint, severity)
 
 
 def _within(project: Document[Project], name: str, offset: int) -> Mark:

@@ -78,8 +78,8 @@ def _answers(held: Sequence[Held]) -> dict[Path, Answer]:
     found = {}
     for one in held:
         if one.plan is not None:
-            made = {key: (table.name, _columns(table)) for key, table in one.compiled.tables.items()
-                    if key in makes(one.plan)}  # fmt: skip
+            own = makes(one.plan)
+            made = {k: (t.name, _columns(t)) for k, t in one.compiled.tables.items() if k in own}
             found[one.path] = Answer(list(one.compiled.problems), Depends(), _place(one.plan), made)
     return found
 
