@@ -104,6 +104,9 @@ class Pipeline:
     document: Document[Any] | list[Problem] | None = None
     """What was read of it already; a document is good for one plan."""
 
+    def __post_init__(self) -> None:
+        self.path = Path(self.path)  # a text is what people have at hand
+
     @classmethod
     def from_file(cls, path: str | os.PathLike[str]) -> Pipeline:
         """Take a pipeline from a file. Nothing is read until it is planned, validated or run."""

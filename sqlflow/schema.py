@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from sqlflow.plan import inheritable
 from sqlflow.registry import Catalog
 from sqlflow.sdk import Endpoint, Role, field_docs, roles
 from sqlflow.spec import (
@@ -214,8 +215,9 @@ class _Composer:
         taken: dict[str, Any] = {}
         for name in self.catalog.names("step type"):
             config = self.catalog.step_type(name).Config
-            endpoints = {path[0] for path, role in roles(config).items() if role in (Role.SOURCE, Role.DESTINATION)}
-            taken |= {key: value for key, value in self.model(config)["properties"].items() if key not in endpoints}
+            taken |= {
+                key: value for key, value in self.model(config)["properties"].items() if key in inheritable(config)
+            }
         return {
             "anyOf": [
                 {

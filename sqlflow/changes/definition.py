@@ -21,14 +21,14 @@ LONGEST = 60
 """Characters of a value that is still shown."""
 
 Definition = Mapping[str, tuple[str, str]]
-"""Of each part what it is compared by, and what is shown of it."""
+"""Of each part what it is compared by, which may hold secrets, and what is shown of it."""
 
 
 def definition(plan: Plan, step: PlannedStep) -> Definition:
-    """Return everything that the document says of a step, its variables resolved and its secrets masked."""
+    """Return everything that the document says of a step, its variables resolved; secrets are masked where shown."""
     mask = plan.redactor.text
     return {
-        name: (mask(text), mask(text) if _short(text) and name not in step.given.sql else "")
+        name: (text, mask(text) if _short(text) and name not in step.given.sql else "")
         for name, text in _parts(plan, step)
     }
 

@@ -22,6 +22,7 @@ def show(spec: Path | None, name: str, output: Format, *, profile: str | None, g
     from sqlflow.changes import Side, compare, revision
     from sqlflow.pipeline import installed
     from sqlflow.project import open_workspace
+    from sqlflow.sdk import Redactor
     from sqlflow.validation import hold_all
 
     if spec is not None and not spec.exists():
@@ -50,11 +51,8 @@ def show(spec: Path | None, name: str, output: Format, *, profile: str | None, g
         names = {one.plan.pipeline for one in asked if one.plan is not None}
         found = compare(was, Side(held), frozenset(names) if spec is not None else None)
         found = replace(found, steps=tuple(_homed(change, then, workspace.folder) for change in found.steps))
-        redactors = [plan.redactor for plan, _ in [*was.planned, *Side(held).planned]]
-    data = _data(found, then)
-    for redactor in redactors:
-        data = redactor.value(data)
-    return _shown(data, found, output)
+        redactor = Redactor.joined(plan.redactor for plan, _ in [*was.planned, *Side(held).planned])
+    return _shown(redactor.value(_data(found, then)), found, output)
 
 
 def _homed(change: StepChange, then: Revision, folder: Path) -> StepChange:

@@ -47,6 +47,7 @@ def run(
     from sqlflow.errors import DocumentError
     from sqlflow.lineage import trace
     from sqlflow.pipeline import installed
+    from sqlflow.sdk import Redactor
     from sqlflow.validation import hold_all
 
     from .render import show_json
@@ -57,16 +58,20 @@ def run(
     wrong = [p for one in held for p in one.compiled.problems if p.severity == "error"]
     if problems or wrong:
         raise DocumentError([*problems, *wrong])
-    lineage = trace((one.plan, one.compiled) for one in held if one.plan is not None)
+    plans = [(one.plan, one.compiled) for one in held if one.plan is not None]
+    redactor = Redactor.joined(plan.redactor for plan, _ in plans)
+    lineage = trace(plans)
     fields = _asked(lineage, name) if name is not None else sorted(lineage.columns)
     if output is Form.json:
-        show_json(_data(lineage, fields))
-    elif output is Form.mermaid:
-        print("\n".join(_drawing(lineage, {table for table, _ in fields} if name is not None else None)))
+        show_json(redactor.value(_data(lineage, fields)))
+        return 0
+    if output is Form.mermaid:
+        lines = _drawing(lineage, {table for table, _ in fields} if name is not None else None)
     elif name is None:
-        print("\n".join(_tables(lineage)))
+        lines = _tables(lineage)
     else:
-        print("\n".join(line for field in fields for line in _told(lineage, field)))
+        lines = (line for field in fields for line in _told(lineage, field))
+    print(redactor.text("\n".join(lines)))
     return 0
 
 

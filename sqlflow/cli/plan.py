@@ -81,19 +81,16 @@ def shown(plan: Plan, output: Format) -> int:
 
     tables, note = inventory(plan)
     steps = [step_data(plan, position, tables) for position in range(len(plan.steps))]
-    data = {
-        "pipeline": plan.pipeline,
-        "profile": plan.profile,
-        "file": str(plan.path),
-        "note": note,
-        "steps": steps,
-    }
+    data = plan.redactor.value(
+        {"pipeline": plan.pipeline, "profile": plan.profile, "file": str(plan.path), "note": note, "steps": steps}
+    )
     if output is Format.json:
-        show_json(plan.redactor.value(data))
+        show_json(data)
         return 0
     if output is not Format.text:
-        show_report(Planned(plan.redactor.value(data), plan.notes, places(plan)[0]), output)
+        show_report(Planned(data, plan.notes, places(plan)[0]), output)
         return 0
+    steps = data["steps"]
     for problem in plan.notes:
         print(problem_text(problem, sys.stderr), file=sys.stderr)
     profile_shown = f", profile {plan.profile}" if plan.profile else ""
@@ -116,7 +113,7 @@ def shown(plan: Plan, output: Format) -> int:
         print("\nwhat is there now and will be changed:")
         print("\n".join(effects))
     if note:
-        print(f"\n{note}")
+        print(f"\n{data['note']}")
     return 0
 
 

@@ -9,7 +9,7 @@ from sqlflow.errors import PluginBroken
 from sqlflow.plan import guarded
 from sqlflow.problem import Mark, Problem, Severity, did_you_mean
 from sqlflow.registry import Catalog
-from sqlflow.sdk import MASK, LintLevel, LintRule
+from sqlflow.sdk import MASK, LintLevel, LintRule, Redactor
 
 from .suppression import Suppression, suppressions
 from .view import Subject
@@ -41,6 +41,7 @@ def lint(
         found += _of(subject, rules, levels, known, catalog, others, own)
     texts = {source.file for subject in subjects for source in subject.sources}
     found += [problem for problem in own if problem.mark is None or problem.mark.file not in texts]
+    found = Redactor.joined(s.plan.redactor for s in subjects if s.plan is not None).problems(found)
     return sorted(dict.fromkeys(found), key=lambda p: (p.mark is None, p.mark or 0, p.code, p.message))
 
 

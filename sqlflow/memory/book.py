@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
@@ -104,19 +104,19 @@ def open_book(plan: Plan, catalog: Catalog, *, write: bool = False, or_empty: bo
         WarehouseLocked: another process is writing it.
 
     """
+    with plan.redactor.masking(), closing(_session(plan, or_empty=or_empty, write=write)) as session:
+        if write:
+            session.prepare(())
+        yield Book(plan, catalog, session)
+
+
+def _session(plan: Plan, *, or_empty: bool, write: bool) -> Session:
     engine = plan.engine
     location = engine.storage.locate(engine.storage_config, plan.folder, default_name=engine.default_name)
     if or_empty and not (location.path is not None and location.exists):
         nowhere = Opening(StorageLocation(None, exists=False), plan.folder)
-        session = engine.engine.open(engine.engine_config, nowhere)
-    else:
-        session = open_existing(engine, plan.folder, read_only=not write)
-    try:
-        if write:
-            session.prepare(())
-        yield Book(plan, catalog, session)
-    finally:
-        session.close()
+        return engine.engine.open(engine.engine_config, nowhere)
+    return open_existing(engine, plan.folder, read_only=not write)
 
 
 def planned(plan: Plan, name: str) -> PlannedStep:

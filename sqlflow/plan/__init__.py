@@ -8,6 +8,7 @@ from .endpoints import Connections, declared_connections
 from .engines import engine_plan
 from .graph import feeds, table_key
 from .guests import guarded
+from .inheritance import inheritable
 from .model import Asked, Condition, EnginePlan, Plan, PlannedStep
 from .places import CheckPlace, Places
 from .planner import Request, draft_plan, make_plan
@@ -33,6 +34,7 @@ __all__ = [
     "engine_plan",
     "feeds",
     "guarded",
+    "inheritable",
     "make_plan",
     "parse_ahead",
     "table_key",

@@ -1,14 +1,25 @@
-"""`for_each` and `defaults`: one step of the document becomes the steps that run."""
+"""`for_each`: one step of the document becomes the steps that run."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from sqlflow.sdk import ConfigModel
-from sqlflow.spec import Diagnosis, ForEach, Mapping, Node, Scalar, as_text, find, is_interpolated, substitute, validate
+from sqlflow.spec import (
+    Diagnosis,
+    ForEach,
+    Mapping,
+    Node,
+    Scalar,
+    as_text,
+    find,
+    is_interpolated,
+    substitute,
+    validate,
+)
 
 from .endpoints import only
 from .variables import Scope, Value, coerce, infer
@@ -29,23 +40,6 @@ class _Holder(ConfigModel):
     """Lets `for_each` be validated on its own, before the step's variables are known."""
 
     for_each: ForEach
-
-
-def with_defaults(node: Mapping, defaults: Mapping | None, known: Collection[str]) -> tuple[Mapping, set[str]]:
-    """Return the step with the defaults it does not override and its type knows, and which those were."""
-    if defaults is None:
-        return node, set()
-    usable = {key for key in defaults.values if key in known}
-    taken = usable - set(node.values)
-    if not taken:
-        return node, usable
-    merged = Mapping(
-        node.line,
-        node.column,
-        {**node.keys, **{key: defaults.keys[key] for key in defaults.values if key in taken}},
-        {**node.values, **{key: defaults.values[key] for key in defaults.values if key in taken}},
-    )
-    return merged, usable
 
 
 def instances(node: Mapping, declared: str, position: int, scope: Scope, diagnosis: Diagnosis) -> Iterator[Instance]:

@@ -28,11 +28,12 @@ from sqlflow.spec import (
     validate,
 )
 
-from .binding import ENVELOPE, StepBinder
+from .binding import StepBinder
 from .endpoints import Connections, declared_connections
 from .engines import engine_plan
-from .expansion import instances, is_plain_id, with_defaults
+from .expansion import instances, is_plain_id
 from .graph import build, feeds, ordered
+from .inheritance import Inheritance
 from .model import Asked, Plan, PlannedStep
 from .profiles import check_profiles, declarations
 from .resilience import outlasted
@@ -258,7 +259,7 @@ class _Planner:
         tags, meta = (tuple(model.tags), model.meta) if model else ((), {})
         binder = StepBinder(self.catalog, connections, self.diagnosis, self.workspace.folder, defaults, tags, meta)
         steps: list[PlannedStep] = []
-        used: set[str] = set()
+        inheritance = Inheritance(defaults_node)
         seen: dict[str, Node] = {}
         for position, item in enumerate(node.items if isinstance(node, Sequence) else ()):
             named = item.values.get("id") if isinstance(item, Mapping) else None
@@ -284,9 +285,7 @@ class _Planner:
                 )
             seen.setdefault(declared, named)  # type: ignore[arg-type]
             step_type = binder.type_of(item)
-            known = ENVELOPE | set(step_type.Config.model_fields if step_type else ())
-            merged, taken = with_defaults(item, defaults_node if isinstance(defaults_node, Mapping) else None, known)
-            used |= taken
+            merged = inheritance.merged(item, step_type.Config if step_type else None)
             if "type" not in item.values:
                 self.diagnosis.add(
                     "SF202", f"missing key 'type' in step {declared!r}", item, "add type: load, for example"
@@ -299,15 +298,10 @@ class _Planner:
                 self.partial = self.partial or bound is None
         planned = {step.position for step in steps}
         self.partial = self.partial or len(planned) < (len(node.items) if isinstance(node, Sequence) else 1)
-        self._check_defaults(defaults_node, used)
+        inheritance.check(self.diagnosis)
         made = [output for step in steps for output in step.plan.outputs]
         self.loose += [p for place, p in binder.missing if place is None or not any(feeds(o, place) for o in made)]
         return steps
-
-    def _check_defaults(self, node: Node | None, used: set[str]) -> None:
-        for key, place in (node.keys if isinstance(node, Mapping) else {}).items():
-            if key not in used and key not in Defaults.model_fields:
-                self.diagnosis.add("SF201", f"no step of this pipeline takes the default {key!r}", place, "remove it")
 
 
 _STEP = re.compile(r"step '[^']*'|\bdefaults\b")

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any, ClassVar
 
+from sqlflow.errors import DocumentError, SQLFlowError
 from sqlflow.problem import Problem
 
 MASK = "***"
@@ -71,6 +73,15 @@ class Redactor:
             self._forms.update(line for line in text.splitlines() if len(line) > 3)  # noqa: PLR2004
             self._pieces.update(f[n : n + PIECE] for f in tuple(self._forms) for n in range(len(f) - PIECE + 1))
 
+    @classmethod
+    def joined(cls, redactors: Iterable[Redactor]) -> Redactor:
+        """Return one that masks what any of these masks."""
+        one = cls()
+        for other in redactors:
+            one._forms |= other._forms  # noqa: SLF001 - another of this class
+            one._pieces |= other._pieces  # noqa: SLF001
+        return one
+
     @property
     def idle(self) -> bool:
         """Whether there is no secret to mask."""
@@ -112,6 +123,18 @@ class Redactor:
             )
             for problem in problems
         ]
+
+    @contextmanager
+    def masking(self) -> Iterator[None]:
+        """Mask the secrets in what is raised within."""
+        try:
+            yield
+        except DocumentError as error:
+            raise DocumentError(self.problems(error.problems)) from None
+        except SQLFlowError as error:
+            error.message = self.text(error.message)
+            error.hint = error.hint and self.text(error.hint)
+            raise
 
     def value(self, value: Any) -> Any:
         """Return a copy of nested data with every secret masked, keys included."""

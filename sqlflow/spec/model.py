@@ -43,6 +43,9 @@ class Defaults(BaseModel):
     tags: list[str] = Field(default_factory=list)
     """Tags of every step that names none."""
 
+    meta: dict[str, str] = Field(default_factory=dict)
+    """Notes on every step that has none."""
+
 
 class Connection(Resilience):
     """A configured connector under a name; the other keys are the connector's own."""

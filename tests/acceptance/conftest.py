@@ -22,6 +22,12 @@ NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?")
 Row = list[str | float]
 
 
+def git(folder: Path, *words: str) -> None:
+    """Run git in a folder, as somebody whom no setting of this machine knows."""
+    known = ["-c", "user.name=me", "-c", "user.email=me@example.org", "-c", "commit.gpgsign=false"]
+    subprocess.run(["git", *known, *words], cwd=folder, check=True, capture_output=True)
+
+
 class Workspace:
     """A copy of a case's specs, in which the command line is run as a user would run it."""
 

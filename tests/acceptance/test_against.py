@@ -9,6 +9,8 @@ import sys
 
 import pytest
 
+from .conftest import git
+
 ORDERS = """\
 version: 1
 name: orders
@@ -78,8 +80,7 @@ class Repository:
 
     def git(self, *words):
         """Run git here."""
-        known = ["-c", "user.name=me", "-c", "user.email=me@example.org", "-c", "commit.gpgsign=false"]
-        subprocess.run(["git", *known, *words], cwd=self.root, check=True, capture_output=True)
+        git(self.root, *words)
 
     def commit(self):
         """Check everything in."""
@@ -218,16 +219,17 @@ def test_a_project_that_was_not_there_is_all_new(repository):
 
 
 def test_secrets_are_masked(repository):
-    """The value of a secret appears on neither side."""
+    """That another secret is used is told; the value of neither is."""
     repository.write(".env", "OLD=hunter-old-value\nNEW=hunter-new-value\n")
-    secret = "connections:\n  x: {connector: duckdb, path: '${secret:dotenv/OLD}.duckdb'}\n"
-    text = ORDERS.replace("connections:\n", secret)
-    text += "  - id: extra\n    type: load\n    source: {connection: x, table: t}\n    target: raw.t\n"
+    text = ORDERS + "  - id: out\n    type: export\n    source: raw.orders\n"
+    text += "    target: {connector: csv, path: 'out/${secret:dotenv/OLD}.csv'}\n"
     repository.write("orders.yaml", text)
     repository.commit()
     repository.write("orders.yaml", text.replace("/OLD", "/NEW"))
     for form in ("text", "json", "markdown"):
         done = repository.call("--against", "main", "--output", form)
+        assert "target.path" in done.stdout, done.stderr
+        assert "***" in done.stdout.replace("\\", "")
         assert "hunter" not in done.stdout + done.stderr
 
 

@@ -92,7 +92,7 @@ connections:
     timeout: 10s
     circuit_breaker: {failures: 3, open_for: 10s}
     retry: {attempts: 3, delay: 1s, backoff: constant}
-defaults: {timeout: 1m, tags: [x], mode: replace, retry: {attempts: 2}}
+defaults: {timeout: 1m, tags: [x], mode: replace, retry: {attempts: 2}, meta: {owner: x}}
 steps:
   - id: orders
     type: load
@@ -194,10 +194,28 @@ def changed_somewhere(chance, originals):
     """Return a document with one structural change, which it is, and the document before it."""
     original = chance.choice(originals)
     path = chance.choice(list(paths_of(original)))
-    kind = chance.choice(["rename", "drop", "number", "list", "mapping", "flag"])
-    changed = mutated(original, path, kind)
+    kind = chance.choice(["rename", "drop", "number", "list", "mapping", "flag", "misplace"])
+    if kind == "misplace":
+        where = chance.choice(list(paths_of(original)))
+        changed, path = misplaced(original, path, where), (*where[:-1], path[-1])
+    else:
+        changed = mutated(original, path, kind)
     assume(changed is not None)
     return changed, (path, kind), original
+
+
+def misplaced(data, path, where):
+    """Return the data with what stands at a path written once more into the mapping around another one."""
+    changed = copy.deepcopy(data)
+    value = holder = changed
+    for part in path:
+        value = value[part]
+    for part in where[:-1]:
+        holder = holder[part]
+    if not isinstance(holder, dict) or not isinstance(path[-1], str) or path[-1] in holder or "columns" in where:
+        return None  # any text may be a column's type to a schema
+    holder[path[-1]] = copy.deepcopy(value)
+    return changed
 
 
 def agree(problems, refused, what):

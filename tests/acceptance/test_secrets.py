@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import Workspace
+from .conftest import Workspace, git
 
 SPEC = """
 version: 1
@@ -116,3 +116,61 @@ def test_a_secret_that_is_not_there(tmp_path: Path, secret: str) -> None:
     done = where.call("run", "specs/p.yaml")
     assert done.returncode == 2
     assert f"SF308 secret {secret} is not set" in done.stdout + done.stderr
+
+
+EVERYWHERE = """
+version: 1
+name: everywhere
+description: made by ${secret:dotenv/TOKEN}
+tags: ["${secret:dotenv/TOKEN}"]
+meta: {by: "${secret:dotenv/TOKEN}"}
+vars: {token: {type: string, default: "${secret:dotenv/TOKEN}"}}
+steps:
+  - {id: a, type: transform, target: raw.a, sql: "select $token as n", tags: ["${secret:dotenv/TOKEN}"]}
+  - id: b
+    type: load
+    source: {connector: csv, path: "in/${secret:dotenv/TOKEN}.csv"}
+    target: "raw.${secret:dotenv/TOKEN}"
+    description: for ${secret:dotenv/TOKEN}
+    checks: [{expression: n < length($token), name: "no ${secret:dotenv/TOKEN}"}]
+  - {id: c, type: export, source: raw.a, target: {connector: csv, path: "out/${secret:dotenv/TOKEN}.csv"}}
+  - {id: d, type: check, table: raw.a, checks: [{accepted_values: {column: n, values: ["${secret:dotenv/TOKEN}"]}}]}
+"""
+VERBS = [
+    *(["validate", "specs", "--no-cache", "-o", form] for form in ("text", "json", "github", "sarif", "junit")),
+    *(["plan", "specs/p.yaml", "-o", form] for form in ("text", "json", "github", "markdown")),
+    *(["plan", "--against", "main", "-o", form] for form in ("text", "json", "markdown")),
+    *(["run", "specs/p.yaml", "-o", form] for form in ("text", "json", "junit", "markdown")),
+    *(["lineage", "-o", form] for form in ("text", "json", "mermaid")),
+    *(["schema", verb, "specs/p.yaml", "b"] for verb in ("show", "history", "compare", "accept")),
+    *(["state", verb, "specs/p.yaml"] for verb in ("list", "export")),
+    ["state", "show", "specs/p.yaml", "b"],
+    ["vars", "specs/p.yaml"],
+    ["lint", "specs"],
+    ["test", "specs"],
+    ["runs", "list"],
+    ["runs", "show"],
+]
+"""In the order of a day; what is run leaves tables behind that the verbs after it tell of."""
+
+
+def test_no_verb_shows_a_secret(tmp_path: Path) -> None:
+    """Wherever a document uses a secret, a path or a table's name included: no verb prints it in any format."""
+    (tmp_path / "sqlflow.yaml").write_text("version: 1\nname: shop\nspecs: [specs/*.yaml]\n")
+    (tmp_path / "specs").mkdir()
+    (tmp_path / "in").mkdir()
+    (tmp_path / ".env").write_text("TOKEN=hunter2hunter2\n")
+    (tmp_path / ".env").chmod(0o600)
+    (tmp_path / "in" / "hunter2hunter2.csv").write_text("n\n1\n99\n")
+    (tmp_path / "specs" / "p.yaml").write_text(EVERYWHERE.replace("raw.${secret:dotenv/TOKEN}", "raw.was"))
+    git(tmp_path, "init", "--initial-branch", "main")
+    git(tmp_path, "add", "specs", "sqlflow.yaml", "in")
+    git(tmp_path, "commit", "--message", "x")
+    (tmp_path / "specs" / "p.yaml").write_text(EVERYWHERE)
+    where = Workspace(tmp_path)
+    for verb in VERBS:
+        done = where.call(*verb)
+        assert done.stdout + done.stderr, verb
+        assert "Usage:" not in done.stderr, verb
+        assert "hunter2" not in done.stdout + done.stderr, verb
+    assert "hunter2" not in left(tmp_path)

@@ -278,8 +278,8 @@ def test_a_declared_column_that_is_misspelt_is_told(validate: Validate) -> None:
     code, problems = validate(PARTIAL.replace("SUM", "amuont"))
     assert code == 2
     assert [p["hint"] for p in problems if p["code"] == "SF421"] == ["did you mean 'amount'?"]
-    code, problems = validate(PARTIAL.replace("sum(SUM)", "upper(amount) || order_id + 'a'"))
-    assert code == 2
+    code, problems = validate(PARTIAL.replace("sum(SUM)", "year(order_id)"))
+    assert (code, [p["code"] for p in problems if p["severity"] == "error"]) == (2, ["SF423"])
 
 
 def test_an_unset_secret_is_named_and_not_masked(validate: Validate) -> None:
