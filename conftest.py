@@ -24,6 +24,10 @@ settings.register_profile("sqlflow", deadline=None)  # no test is about time: a 
 settings.load_profile("sqlflow")
 
 
+if os.environ.get("SQLFLOW_SLOW") == "1":
+    os.environ.setdefault("PYTEST_TIMEOUT", "7200")
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the one option of this test suite."""
     parser.addoption("--regen", action="store_true", help="rewrite generated files instead of comparing with them")

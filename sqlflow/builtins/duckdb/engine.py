@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,9 @@ class DuckDbEngine(Engine):
         if path is not None and not opening.read_only:
             _make_folder(path.parent)
         root = duckdb.connect(":memory:")
+        with suppress(duckdb.CatalogException):  # DuckDB 1 knows no such threads
+            # A COPY whose query fails in a late row never ends when DuckDB 2.0.0 writes the file in other threads.
+            root.execute("SET GLOBAL async_threads = 0")
         try:
             for name, value in _settings(config, opening):
                 root.execute(f"SET GLOBAL {name} = {literal(value)}")
