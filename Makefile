@@ -12,7 +12,7 @@ demo: $(VENV)/installed
 	$(BIN)/sqlflow query "select * from marts.daily_revenue" --spec specs/01-quickstart/pipeline.yaml
 
 test: $(VENV)/dev
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile -o faulthandler_timeout=600 -o faulthandler_exit_on_timeout=true
 
 lint: $(VENV)/dev
 	$(BIN)/ruff check .

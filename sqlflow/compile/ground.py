@@ -34,7 +34,7 @@ _CREATING = re.compile(r"\bcreate\b", re.IGNORECASE)
 _HIDING = re.compile(r"\bquery(_table)?\s*\(", re.IGNORECASE)
 _EXPLICIT = re.compile(r"'\s*::|cast\s*\(\s*(?:'|\$)|\b(?:date|time|timestamp|timestamptz|interval)\s*'", re.IGNORECASE)
 _COMPARED = re.compile(
-    r"(?:(?P<left>[\w\"]+)\s*(?:=|<>|!=|<=|>=|<|>|(?:not\s+)?in\s*\(|(?:not\s+)?between)\s*(?:'|\$))"
+    r"(?:(?<![\w\"])(?P<left>[\w\"]++)\s*+(?:=|<>|!=|<=|>=|<|>|(?:not\s+)?in\s*\(|(?:not\s+)?between)\s*(?:'|\$))"
     r"|(?:(?:'|\$\w+)\s*(?:=|<>|!=|<=|>=|<|>)\s*(?:\w+\.)?(?P<right>[\w\"]+))",
     re.IGNORECASE,
 )

@@ -52,6 +52,7 @@ def hold_all(
     """
     found: dict[Path, Held] = {}
     waiting: dict[Path, Draft] = {}
+    places: dict[Path, Path | None] = {}
     around = _Around()
     for warehouse, tables in made.items():
         around.tables[warehouse].update(tables)
@@ -61,18 +62,21 @@ def hold_all(
             compiled = draft.compile(
                 bench,
                 look=recorded.session if state else (lambda _: None),
-                around=around.of(draft.plan),
+                around=around.of(places[path]),
                 with_functions=with_functions,
             )
             found[path] = Held(path, draft.plan, compiled)
-            around.add(draft.plan, compiled)
+            if draft.plan is not None:
+                around.add(places[path], draft.plan, compiled)
 
         for path, draft in _drafts(paths, catalog, profile, vars):
+            places[path] = warehouse_of(draft.plan) if draft.plan is not None else None
             if draft.plan is not None and needs(draft.plan):
                 waiting[path] = draft
             else:
                 hold(path, draft)
-        for path in _ordered({path: draft.plan for path, draft in waiting.items() if draft.plan is not None}):
+        plans = {path: draft.plan for path, draft in waiting.items() if draft.plan is not None}
+        for path in _ordered(plans, places):
             hold(path, waiting[path])
     return [found[path] for path in dict.fromkeys(paths)]
 
@@ -128,15 +132,13 @@ class _Around:
 
     tables: dict[Path, dict[str, Table]] = field(default_factory=lambda: defaultdict(dict))
 
-    def of(self, plan: Plan | None) -> Mapping[str, Table]:
-        """Return the tables that a plan can see."""
-        place = warehouse_of(plan) if plan is not None else None
+    def of(self, place: Path | None) -> Mapping[str, Table]:
+        """Return the tables that can be seen in a warehouse."""
         return self.tables[place] if place is not None else {}
 
-    def add(self, plan: Plan | None, compiled: Compiled) -> None:
+    def add(self, place: Path | None, plan: Plan, compiled: Compiled) -> None:
         """Note what a plan makes. A table that several documents write is nobody's to speak for."""
-        place = warehouse_of(plan) if plan is not None else None
-        if plan is None or place is None:
+        if place is None:
             return
         for key in makes(plan) & set(compiled.tables):
             known = self.tables[place].get(key)
@@ -146,14 +148,14 @@ class _Around:
                 self.tables[place][key] = Table(known.name, None)
 
 
-def _ordered(plans: Mapping[Path, Plan]) -> list[Path]:
+def _ordered(plans: Mapping[Path, Plan], places: Mapping[Path, Path | None]) -> list[Path]:
     """Put those that make a table before those that read it; where they need each other, as they came."""
     makers: dict[tuple[Path | None, str], list[Path]] = defaultdict(list)
     for path, plan in plans.items():
         for key in makes(plan):
-            makers[warehouse_of(plan), key].append(path)
+            makers[places[path], key].append(path)
     graph = {
-        path: {maker for key in sorted(needs(plan)) for maker in makers[warehouse_of(plan), key] if maker != path}
+        path: {maker for key in sorted(needs(plan)) for maker in makers[places[path], key] if maker != path}
         for path, plan in plans.items()
     }
     try:

@@ -14,7 +14,7 @@ LATE = (
 )
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(120, method="thread")
 @pytest.mark.parametrize("form", ["FORMAT parquet, ROW_GROUP_SIZE 2048", "FORMAT csv", "FORMAT json"])
 def test_a_query_that_fails_in_a_late_row_ends_the_writing(tmp_path: Path, form: str) -> None:
     """The error comes, every time, although rows before it are being written meanwhile."""
