@@ -45,6 +45,7 @@ def pytest_configure() -> None:
     if missing:
         pytest.exit(f"not installed: {', '.join(missing)}. Run `make test` once; it installs them.", returncode=4)
     os.environ.pop("SQLFLOW_CACHE", None)
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # thousands of processes would compile the same modules
     os.environ["XDG_CACHE_HOME"] = _CACHE.name  # what tests leave to be remembered is nobody's
 
 

@@ -156,10 +156,15 @@ def alternate(title: str, raw: Program, flow: Program, pairs: int) -> Pairs:
     return Pairs(title, [a for a, _ in found], [b for _, b in found]).show()
 
 
+REMEMBERED = Path(tempfile.gettempdir()) / "sqlflow-benchmarks-remembered"
+"""What validation remembers from one run to the next."""
+
+
 def environment() -> dict[str, str]:
     """Return the environment of every child: compiled modules are kept, as they are for installed programs."""
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    return {**kept, "PYTHONPYCACHEPREFIX": str(Path(tempfile.gettempdir()) / "sqlflow-benchmarks-bytecode")}
+    bytecode = Path(tempfile.gettempdir()) / "sqlflow-benchmarks-bytecode"
+    return {**kept, "PYTHONPYCACHEPREFIX": str(bytecode), "SQLFLOW_CACHE": str(REMEMBERED)}
 
 
 def absent(path: Path) -> Callable[[], None]:

@@ -26,4 +26,4 @@ def documents(folder: Path, patterns: Iterable[str]) -> list[Path]:
         pattern for pattern in patterns if pattern and not Path(pattern).is_absolute()
     ]  # others have no place here
     found = {path for pattern in inner for path in folder.glob(pattern) if path.is_file()}
-    return sorted(path for path in found if path.name != PROJECT_FILE)
+    return sorted((path for path in found if path.name != PROJECT_FILE), key=lambda path: path.parts)

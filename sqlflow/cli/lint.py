@@ -15,13 +15,10 @@ from .options import Format, FormatOption, ProfileOption, VarOption, variables
 from .validate import collect
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from sqlflow.codes import Explanation
     from sqlflow.lint import Subject
     from sqlflow.project import Workspace
     from sqlflow.registry import Catalog
-    from sqlflow.sdk import LintLevel
 
 EXAMPLE = "Example: sqlflow lint specs/ --strict --output github"
 
@@ -41,7 +38,7 @@ def run(
     output: FormatOption = Format.text,
 ) -> int:
     """Tell what is valid and yet likely not meant; nothing is run."""
-    from sqlflow.lint import lint
+    from sqlflow.lint import Subject, lint
     from sqlflow.pipeline import installed
 
     from .reporting import tell
@@ -49,12 +46,12 @@ def run(
     files, problems = collect(specs or [])
     catalog = installed()
     found: list[Problem] = []
-    for folder, group in _projects(files).items():
-        subjects = list(_subjects(group, catalog, profile, variables(var), problems))
-        if not specs and (own := _project_file(group[0])) is not None:
-            subjects.append(own)
-        broken = _own(group, catalog, profile, variables(var), everything=not specs)
-        found += lint(subjects, catalog, _levels(folder), broken)
+    for workspace, group in _projects(files):
+        subjects = _subjects(group, workspace, catalog, profile, variables(var), problems)
+        if not specs and workspace.document is not None:
+            subjects.append(Subject(workspace.document))
+        broken = _own(group, workspace, catalog, profile, variables(var), everything=not specs)
+        found += lint(subjects, catalog, workspace.project.lint if workspace.project else {}, broken)
     problems = list(dict.fromkeys([*problems, *found]))
     if output is Format.text:
         _show(files, problems)
@@ -65,37 +62,46 @@ def run(
     return invalid or int(any(p.severity in failing for p in found))
 
 
-def _projects(files: list[Path]) -> dict[Path, list[Path]]:
-    """Return the documents by the folder of their project: those of one project are looked at together."""
+def _projects(files: list[Path]) -> list[tuple[Workspace, list[Path]]]:
+    """Return the documents by their project: those of one project are looked at together."""
     from sqlflow.project import open_workspace
 
-    folders: dict[Path, Path] = {}
-    found: dict[Path, list[Path]] = {}
+    workspaces: dict[Path, Workspace] = {}
+    found: dict[Path, tuple[Workspace, list[Path]]] = {}
     for file in files:
-        if file.parent not in folders:
-            folders[file.parent] = open_workspace(file).folder
-        found.setdefault(folders[file.parent], []).append(file)
-    return found
+        if file.parent not in workspaces:
+            workspaces[file.parent] = open_workspace(file)
+        workspace = workspaces[file.parent]
+        found.setdefault(workspace.folder, (workspace, []))[1].append(file)
+    return list(found.values())
 
 
 def _subjects(
-    files: list[Path], catalog: Catalog, profile: str | None, var: dict[str, str], problems: list[Problem]
+    files: list[Path],
+    workspace: Workspace,
+    catalog: Catalog,
+    profile: str | None,
+    var: dict[str, str],
+    problems: list[Problem],
 ) -> list[Subject]:
     """Plan the documents that can be; what is wrong with the others goes to `problems`."""
     from sqlflow.lint import Subject
     from sqlflow.pipeline import Pipeline
+    from sqlflow.plan import parse_ahead
     from sqlflow.project import display
     from sqlflow.spec import Document, parse_pipeline, read_document
 
     found = []
-    for file in files:
-        read = read_document(file, display(file))
+    documents = {file: read_document(file, display(file)) for file in files}
+    parse_ahead(read for read in documents.values() if isinstance(read, Document))
+    for file, read in documents.items():
         if isinstance(read, Document) and read.kind == "test":
             problems += [problem for problem in read.diagnosis.problems if problem.severity == "error"]
             found.append(Subject(read))
             continue
         try:
-            plan = Pipeline(file, catalog, document=read).plan(profile=profile, vars=var, offline=True)
+            pipeline = Pipeline(file, catalog, workspace.afresh(), read)
+            plan = pipeline.plan(profile=profile, vars=var, offline=True)
         except DocumentError as error:
             problems += [problem for problem in error.problems if problem.severity == "error"]
             continue
@@ -109,10 +115,15 @@ def _subjects(
 
 
 def _own(
-    files: list[Path], catalog: Catalog, profile: str | None, var: dict[str, str], *, everything: bool
+    files: list[Path],
+    workspace: Workspace,
+    catalog: Catalog,
+    profile: str | None,
+    var: dict[str, str],
+    *,
+    everything: bool,
 ) -> list[Problem]:
     """Return what the rules of the project find in its documents, as far as these are asked about."""
-    workspace = _workspace(files[0])
     document = workspace.document
     if document is None or not document.model or not document.model.rules:
         return []
@@ -126,24 +137,6 @@ def _own(
     found = judge(document, held, metadata(held))
     return [p for p in found if p.mark is None or p.mark.file in asked or (everything and p.code == "SF814")
             or (everything and p.mark.file == document.source.file)]  # fmt: skip
-
-
-def _workspace(folder: Path) -> Workspace:
-    from sqlflow.project import open_workspace
-
-    return open_workspace(folder)
-
-
-def _project_file(file: Path) -> Subject | None:
-    from sqlflow.lint import Subject
-
-    document = _workspace(file).document
-    return Subject(document) if document is not None else None
-
-
-def _levels(folder: Path) -> Mapping[str, LintLevel]:
-    project = _workspace(folder).project
-    return project.lint if project is not None else {}
 
 
 def meanings(catalog: Catalog) -> dict[str, Explanation]:

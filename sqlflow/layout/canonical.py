@@ -20,9 +20,15 @@ def formatted(source: Source, catalog: Catalog) -> str:
     """
     before = _root(source)
     orders = Orders(before, catalog)
+    known: dict[str, str] = {}
 
     def rewrite(path: Path_, text: str) -> str:
-        return _sql(text) if orders.is_query(path) else text
+        if not orders.is_query(path):
+            return text
+        if text not in known:
+            found = known[text] = _sql(text)
+            known[found] = found  # the printer has seen to that
+        return known[text]
 
     result = laid_out(source, orders.of, rewrite)
     after = _root(Source(source.file, result, source.path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -36,8 +37,11 @@ def lint(
     rules = [rule() for rule in catalog.lint_rules() if levels.get(rule.name, rule.level) != "off"]
     known = {*catalog.names("lint rule"), OWN}
     found: list[Problem] = []
-    for subject in subjects:
-        others = read_elsewhere.union(*(other.reads() for other in subjects if other is not subject))
+    reads = [subject.reads() for subject in subjects]
+    readers = Counter(table for tables in (*reads, read_elsewhere) for table in tables)
+    every = frozenset(readers)
+    for subject, tables in zip(subjects, reads, strict=True):
+        others = every.difference(table for table in tables if readers[table] == 1)
         found += _of(subject, rules, levels, known, catalog, others, own)
     texts = {source.file for subject in subjects for source in subject.sources}
     found += [problem for problem in own if problem.mark is None or problem.mark.file not in texts]

@@ -46,8 +46,9 @@ def _pretty(sql: str) -> str | None:
         if len(trees) != 1 or any(word.comments for word in words) or "--" in sql or "/*" in sql:
             return None
         text = _infixed(trees[0]).sql(
-            dialect="duckdb", pretty=True, pad=INDENT, indent=INDENT, normalize_functions="lower", max_text_width=WIDTH
-        )
+            dialect="duckdb", copy=False, pretty=True, pad=INDENT, indent=INDENT,
+            normalize_functions="lower", max_text_width=WIDTH,
+        )  # fmt: skip
         if sqlglot.parse_one(text, read="duckdb") != trees[0]:
             return None
         return _compact(_in_small_letters(text, {word.text for word in words if word.token_type.name == "VAR"}))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,11 @@ from sqlflow.cache import NOBODY, Answer, Columns, Depends, Files, Known, Store,
 from sqlflow.compile import Table
 from sqlflow.plan import Plan
 from sqlflow.problem import Problem
-from sqlflow.project import open_workspace
+from sqlflow.project import Workspace, open_workspace
 from sqlflow.registry import Catalog
 from sqlflow.sdk import Column, Role, TableSchema, role_of
 
-from .documents import Held, hold_all, makes, needs, warehouse_of
+from .documents import Held, hold_all, makes, needs
 
 _ENVIRONMENT = re.compile(r"\$\{env:(\w+)")
 _MAGIC = re.compile(r"[*?\[]")
@@ -42,12 +43,17 @@ def problems_of(
         held = hold_all(paths, catalog, **options)
         known.answers.clear()
     found: dict[Path, Sequence[Problem]] = {path: answer.problems for path, answer in known.answers.items()}
-    around = {**tables_made(known.answers.values()), **tables_made(_answers(held).values())}
-    for one in held:
-        found[one.path] = one.compiled.problems
-        if store is not None and one.path in known.keys and (answer := _answer(one, around, files, options)):
-            store.put(known.keys[one.path], answer.data())
+    found |= {one.path: one.compiled.problems for one in held}
     if store is not None:
+        answers = _answers(held)
+        around = {**tables_made(known.answers.values()), **tables_made(answers.values())}
+        workspaces = cache(open_workspace)
+        for one in held:
+            if one.plan is not None and one.path in known.keys and _lasts(one):
+                answer = answers[one.path]
+                answer.depends.tables = {k: around.get((answer.warehouse, k), NOBODY) for k in needs(one.plan)}
+                _note_all(answer.depends, one, one.plan, files, options, workspaces)
+                store.put(known.keys[one.path], answer.data())
         store.save()
     return found
 
@@ -65,7 +71,7 @@ def _tables(known: Known) -> Mapping[Path, Mapping[str, Table]]:
 
 def _meets(held: Sequence[Held], known: Known) -> bool:
     """Tell whether documents make tables that answers about others rest on, or make too."""
-    made = {(_place(one.plan), key) for one in held if one.plan is not None for key in makes(one.plan)}
+    made = {(_place(one), key) for one in held if one.plan is not None for key in makes(one.plan)}
     return any(
         (answer.warehouse, key) in made
         for answer in known.answers.values()
@@ -80,7 +86,7 @@ def _answers(held: Sequence[Held]) -> dict[Path, Answer]:
         if one.plan is not None:
             own = makes(one.plan)
             made = {k: (t.name, _columns(t)) for k, t in one.compiled.tables.items() if k in own}
-            found[one.path] = Answer(list(one.compiled.problems), Depends(), _place(one.plan), made)
+            found[one.path] = Answer(list(one.compiled.problems), Depends(), _place(one), made)
     return found
 
 
@@ -90,25 +96,29 @@ def _columns(table: Table) -> Columns:
     return [[column.name, column.type, column.nullable] for column in table.schema]
 
 
-def _place(plan: Plan) -> str | None:
-    path = warehouse_of(plan)
-    return os.path.relpath(path) if path is not None else None
+def _place(one: Held) -> str | None:
+    return os.path.relpath(one.warehouse) if one.warehouse is not None else None
 
 
-def _answer(
-    one: Held, around: Mapping[tuple[str | None, str], Any], files: Files, options: Mapping[str, Any]
-) -> Answer | None:
-    """Return what is filed of a document. None: it rests on what cannot be looked at again, such as a secret."""
+def _lasts(one: Held) -> bool:
+    """Tell whether an answer may be filed: it rests on nothing that cannot be looked at again, such as a secret."""
     plan = one.plan
     if plan is None or not plan.redactor.idle or any(p.code in UNSTEADY for p in one.compiled.problems):
-        return None
-    if "${secret:" in plan.source.text:
-        return None
-    answer = _answers([one])[one.path]
-    depends = answer.depends
-    depends.tables = {key: around.get((answer.warehouse, key), NOBODY) for key in needs(plan)}
+        return False
+    return "${secret:" not in plan.source.text
+
+
+def _note_all(
+    depends: Depends,
+    one: Held,
+    plan: Plan,
+    files: Files,
+    options: Mapping[str, Any],
+    workspaces: Callable[[Path], Workspace],
+) -> None:
+    """Note everything beside other documents that an answer rests on."""
     texts = [plan.source.text, *_sql_files(plan, depends, files)]
-    workspace = open_workspace(plan.path)
+    workspace = workspaces(plan.path.parent)
     if workspace.document is not None and workspace.project is not None:
         texts.append(workspace.document.source.text)
         place = os.path.relpath(workspace.folder)
@@ -118,7 +128,7 @@ def _answer(
     depends.environment = {name: os.environ.get(name) for name in sorted(named)}
     for folder in plan.function_folders:
         _list(folder, "*.py", depends, files)
-    warehouse = warehouse_of(plan) if options.get("state") else None
+    warehouse = one.warehouse if options.get("state") else None
     for path in (warehouse, warehouse.with_name(f"{warehouse.name}.wal")) if warehouse is not None else ():
         _look(path, depends, files)
     for step in plan.steps:
@@ -129,7 +139,6 @@ def _answer(
             for root in roots:
                 for text in (*outer, *inner):
                     _note(root, text, depends, files)
-    return answer
 
 
 def _note(root: Path, text: str, depends: Depends, files: Files) -> None:

@@ -33,6 +33,8 @@ class Held:
     path: Path
     plan: Plan | None
     compiled: Compiled
+    warehouse: Path | None
+    """The file in which it keeps its tables; None: nobody else can see them."""
 
 
 def hold_all(
@@ -65,7 +67,7 @@ def hold_all(
                 around=around.of(places[path]),
                 with_functions=with_functions,
             )
-            found[path] = Held(path, draft.plan, compiled)
+            found[path] = Held(path, draft.plan, compiled, places[path])
             if draft.plan is not None:
                 around.add(places[path], draft.plan, compiled)
 
