@@ -66,8 +66,12 @@ class Names:
     def writers(self, table: str) -> list[Place]:
         """Return the steps that write a table."""
         wanted = table_key(table)
-        return [
+        here = [
             Place(self.path, name) for position, name in self._steps() if wanted in self._written(position, name.text)
+        ]
+        elsewhere = self.reading.written.get(wanted, ()) if self.reading is not None else ()
+        return here or [
+            Place(path, Scalar(m.line - 1, m.column - 1, "", m.text[m.column - 1 :])) for path, m in elsewhere
         ]
 
     def _written(self, position: int, name: str) -> set[str]:
@@ -90,6 +94,11 @@ class Names:
                 if isinstance(node, Scalar):
                     same = next((known for known in found if table_key(known) == table_key(node.text)), node.text)
                     found.setdefault(same, []).append(name.text)
+        known = {table_key(name) for name in found}
+        others = self.reading
+        for key, table in others.around.items() if others is not None else ():
+            if key not in known and not table.gone and others is not None:
+                found[table.name] = sorted({path.name for path, _ in others.written.get(key, ())})
         return {name: ", ".join(writers) for name, writers in found.items()}
 
     def columns(self, table: str) -> Columns | None:

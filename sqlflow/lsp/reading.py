@@ -7,9 +7,10 @@ documents. Must not know the protocol.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 from sqlflow.compile import Bench, Table
@@ -23,6 +24,9 @@ from sqlflow.registry import Catalog
 from sqlflow.root import PROJECT_FILE
 from sqlflow.sdk import TableSchema, split_name
 from sqlflow.spec import Document, Source, parse_pipeline
+from sqlflow.validation import warehouse_of
+
+from .neighbours import Neighbour, Neighbours
 
 _MODELINE = re.compile(r"^#.*\$schema=\S*pipeline\.schema\.json", re.MULTILINE)
 _KEYS = (re.compile(r"^version\s*:", re.MULTILINE), re.compile(r"^steps\s*:", re.MULTILINE))
@@ -38,11 +42,21 @@ class Reading:
     problems: tuple[Problem, ...] = ()
     plan: Plan | None = None
     tables: Mapping[str, Table] = field(default_factory=dict)
+    around: Mapping[str, Table] = field(default_factory=dict)
+    """What other documents of the project make."""
+    written: Mapping[str, Sequence[tuple[Path, Mark]]] = field(default_factory=dict)
+    """The steps of other documents by the tables that they write."""
 
     def schema(self, table: str) -> TableSchema | None:
         """Return the columns of a table, as far as they are known."""
-        found = self.tables.get(table_key(table))
+        key = table_key(table)
+        found = self.tables.get(key) or self.around.get(key)
         return found.schema if found is not None else None
+
+    @cached_property
+    def neighbour(self) -> Neighbour:
+        """What this document is to the others."""
+        return Neighbour.of(self.plan, self.tables)
 
     def file(self, mark: Mark) -> Path:
         """Return the file that a place is in; one that holds SQL is named from the project's folder."""
@@ -63,6 +77,8 @@ class Desk:
         self.bench = Bench()
         self._last: dict[Path, Reading] = {}
         self._words: dict[Path, dict[Path, frozenset[str]]] = {}
+        self._neighbours: dict[Path, Neighbours] = {}
+        self._looked: set[Path] = set()
 
     def read(self, path: Path, text: str, projects: Mapping[Path, str]) -> Reading:
         """Read a document; `projects` are the texts of project files that are open."""
@@ -84,6 +100,7 @@ class Desk:
         if path is not None:
             self._last.pop(path, None)
         self._words.clear()
+        self._looked.clear()
 
     def close(self) -> None:
         """Let go of the sessions."""
@@ -93,13 +110,28 @@ class Desk:
         document = parse_pipeline(Source(shown, text, path), path)
         pipeline = Pipeline(path, self.catalog, workspace.afresh(), document)
         draft = pipeline.draft(profile=self.profile, vars=self.variables)
-        compiled = draft.compile(self.bench)
+        opened = {other: reading.neighbour for other, reading in self._last.items()}
+        others = self._around(workspace) if draft.plan is not None else None
+        around = others.around(path, warehouse_of(draft.plan), opened) if others and draft.plan else {}
+        compiled = draft.compile(self.bench, around=around)
         problems, plan = compiled.problems, draft.plan
         if plan is not None and isinstance(document, Document) and not any(p.severity == "error" for p in problems):
             levels = workspace.project.lint if workspace.project is not None else {}
             elsewhere = self._read_elsewhere(plan, workspace)
             problems = (*problems, *lint([Subject(document, plan)], self.catalog, levels, read_elsewhere=elsewhere))
-        return Reading(path, shown, workspace, problems, plan, compiled.tables)
+        written = others.writers(path, opened) if others is not None else {}
+        return Reading(path, shown, workspace, problems, plan, compiled.tables, around, written)
+
+    def _around(self, workspace: Workspace) -> Neighbours | None:
+        """Return the other documents of a project; they are looked at when something may have changed."""
+        if workspace.project is None:
+            return None
+        folder = workspace.folder
+        known = self._neighbours.setdefault(folder, Neighbours(self.catalog, self.profile, self.variables))
+        if folder not in self._looked:
+            known.look(workspace.specs())
+            self._looked.add(folder)
+        return known
 
     def _read_elsewhere(self, plan: Plan, workspace: Workspace) -> frozenset[str]:
         """Return the tables of a plan that other documents of the project speak of."""

@@ -158,6 +158,12 @@ class Server:
             if below is None or (path.is_relative_to(below) and path.name != PROJECT_FILE):
                 self._read(path)
 
+    def _read_readers(self, path: Path, tables: set[str]) -> None:
+        """Read again what else is open and needs tables that have changed."""
+        for other, reading in self.readings.items():
+            if other != path and other in self.texts and reading.neighbour.needs & tables:
+                self._read(other)
+
     def _read(self, path: Path) -> None:
         before = self.tasks.get(path)
         if before is not None:
@@ -174,8 +180,10 @@ class Server:
         except Exception as error:  # noqa: BLE001 - the next change may be in order
             self.lsp.report_server_error(error, type(error))
             return
-        self.readings[path] = reading
+        before, self.readings[path] = self.readings.get(path), reading
         self._tell(path, reading)
+        if before is not None and (moved := reading.neighbour.moved(before.neighbour)):
+            self._read_readers(path, moved)
 
     def _tell(self, path: Path, reading: Reading) -> None:
         """Publish the problems of a reading at the files where they stand."""

@@ -5,7 +5,7 @@ Prints nothing, and must not know how problems are shown.
 """
 
 from .answers import problems_of
-from .documents import Held, hold_all
+from .documents import Around, Held, hold_all, made_of, needs, warehouse_of
 from .recorded import Recorded
 
-__all__ = ["Held", "Recorded", "hold_all", "problems_of"]
+__all__ = ["Around", "Held", "Recorded", "hold_all", "made_of", "needs", "problems_of", "warehouse_of"]

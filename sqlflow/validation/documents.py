@@ -36,6 +36,11 @@ class Held:
     warehouse: Path | None
     """The file in which it keeps its tables; None: nobody else can see them."""
 
+    @property
+    def made(self) -> Mapping[str, Table]:
+        """Return the tables that it makes, by folded name, as far as anything is known of them."""
+        return made_of(self.plan, self.compiled.tables) if self.plan is not None else {}
+
 
 def hold_all(
     paths: Sequence[Path],
@@ -55,7 +60,7 @@ def hold_all(
     found: dict[Path, Held] = {}
     waiting: dict[Path, Draft] = {}
     places: dict[Path, Path | None] = {}
-    around = _Around()
+    around = Around()
     for warehouse, tables in made.items():
         around.tables[warehouse].update(tables)
     with closing(Bench()) as bench, closing(Recorded()) as recorded:
@@ -67,9 +72,8 @@ def hold_all(
                 around=around.of(places[path]),
                 with_functions=with_functions,
             )
-            found[path] = Held(path, draft.plan, compiled, places[path])
-            if draft.plan is not None:
-                around.add(places[path], draft.plan, compiled)
+            found[path] = held = Held(path, draft.plan, compiled, places[path])
+            around.add(held.warehouse, held.made)
 
         for path, draft in _drafts(paths, catalog, profile, vars):
             places[path] = warehouse_of(draft.plan) if draft.plan is not None else None
@@ -122,6 +126,11 @@ def makes(plan: Plan) -> frozenset[str]:
     return frozenset(table_key(name) for step in plan.steps for name in step.plan.writes)
 
 
+def made_of(plan: Plan, tables: Mapping[str, Table]) -> Mapping[str, Table]:
+    """Return those of some tables that a plan makes."""
+    return {key: tables[key] for key in makes(plan) if key in tables}
+
+
 def warehouse_of(plan: Plan) -> Path | None:
     """Return the file in which a plan keeps its tables; None: nobody else can see them."""
     engine = plan.engine
@@ -129,7 +138,7 @@ def warehouse_of(plan: Plan) -> Path | None:
 
 
 @dataclass
-class _Around:
+class Around:
     """The tables that documents make, by their warehouse."""
 
     tables: dict[Path, dict[str, Table]] = field(default_factory=lambda: defaultdict(dict))
@@ -138,15 +147,15 @@ class _Around:
         """Return the tables that can be seen in a warehouse."""
         return self.tables[place] if place is not None else {}
 
-    def add(self, place: Path | None, plan: Plan, compiled: Compiled) -> None:
-        """Note what a plan makes. A table that several documents write is nobody's to speak for."""
+    def add(self, place: Path | None, made: Mapping[str, Table]) -> None:
+        """Note what a document makes. A table that several documents write is nobody's to speak for."""
         if place is None:
             return
-        for key in makes(plan) & set(compiled.tables):
+        for key, table in made.items():
             known = self.tables[place].get(key)
             if known is None:
-                self.tables[place][key] = compiled.tables[key]
-            elif known.schema != compiled.tables[key].schema:
+                self.tables[place][key] = table
+            elif known.schema != table.schema:
                 self.tables[place][key] = Table(known.name, None)
 
 

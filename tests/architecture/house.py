@@ -44,7 +44,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "report": ("codes", "problem"),
     "lint": ("plan",),
     "layout": ("spec", "registry", "sql"),
-    "lsp": ("pipeline", "schema", "lint", "codes"),
+    "lsp": ("validation", "schema", "lint", "codes"),
     "cli": (
         "memory",
         "changes",
