@@ -30,7 +30,7 @@ _SAMPLES: Mapping[str, Any] = {
 _NAMED = re.compile(r"\$([A-Za-z_]\w*)")
 #: Schemas and tables that an engine has by itself.
 _OWN = re.compile(r"(information_schema|pg_catalog|_sqlflow)\.|(duckdb|sqlite|pragma|pg)_", re.IGNORECASE)
-_CREATING = re.compile(r"\bcreate\b", re.IGNORECASE)
+_CREATING = re.compile(r"\bcreate\b(?!\s+(unique\s+)?index\b)", re.IGNORECASE)
 _HIDING = re.compile(r"\bquery(_table)?\s*\(", re.IGNORECASE)
 _EXPLICIT = re.compile(r"'\s*::|cast\s*\(\s*(?:'|\$)|\b(?:date|time|timestamp|timestamptz|interval)\s*'", re.IGNORECASE)
 _COMPARED = re.compile(

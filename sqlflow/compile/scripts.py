@@ -14,6 +14,8 @@ from .ground import Ground
 from .model import Gap, Table
 
 _SHAPING = re.compile(r"\s*(create|drop|alter)\b", re.IGNORECASE)
+_CHANGING = re.compile(r"\s*(alter|create\s+(unique\s+)?index|drop\s+\w+\s+(?!if\s+exists\b))", re.IGNORECASE)
+"""Statements about a table that has to be there."""
 _DROPPING = re.compile(r"\s*drop\b", re.IGNORECASE)
 
 
@@ -26,14 +28,15 @@ def run_script(ground: Ground, step: PlannedStep, statements: tuple[BoundStateme
 
         touched = statement.reads | {n for n in statement.writes if ground.table(n) is not None}
         shaping = _SHAPING.match(statement.sql) is not None
+        changing = _CHANGING.match(statement.sql) is not None
         told = len(ground.problems) + sum(len(gap.needed) for gap in ground.gaps)
         if shaping:
             ground.blank.used = True
-            for name in statement.writes - touched:
+            for name in () if changing else statement.writes - touched:
                 ground.blank.put(name, None)
             schemas = {split_name(name)[-2] for name in statement.writes if len(split_name(name)) > 1}
             ground.blank.session.prepare(sorted(schemas))
-        reads = touched if shaping else statement.reads | statement.writes
+        reads = touched if shaping and not changing else statement.reads | statement.writes
         held = ground.bind(step, statement.sql, statement.parameters, reads, at)
         sound = held is not None and told == len(ground.problems) + sum(len(gap.needed) for gap in ground.gaps)
         if shaping:

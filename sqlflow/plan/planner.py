@@ -173,6 +173,8 @@ class _Planner:
         for diagnosis in diagnoses:
             found += diagnosis.problems
             for name, marks in diagnosis.undefined.items():
+                if name in self._misdeclared():
+                    continue
                 places = sorted(set(marks))
                 known = list(self.values)
                 hint = did_you_mean(name, known, noun="variable") if known else f"declare it: vars: {{{name}: ...}}"
@@ -189,6 +191,12 @@ class _Planner:
             for name, marks in diagnosis.unknown.items():
                 found.append(self._unknown(name, marks))
         return _once(sorted(set(found), key=lambda p: (p.mark is None, p.mark or 0, p.code, p.message)))
+
+    def _misdeclared(self) -> set[str]:
+        """Return the variables that are written down in a way that has been told of already."""
+        documents: list[Document[Any]] = [self.document, *filter(None, [self.workspace.document])]
+        nodes = [document.node("vars") for document in documents if document.model is None]
+        return {name for node in nodes if isinstance(node, Mapping) for name in node.values} - set(self.values)
 
     def _unknown(self, name: str, marks: list[Any]) -> Problem:
         kind, _, key = name.partition(":")

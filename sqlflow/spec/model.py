@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from sqlflow.sdk import ConfigModel, Expression, LintLevel
 
 from .resilience import Resilience, Retry, Timeout
 from .spectest import SpecTest
-from .variable import VALUE_SCHEMA, ForEach, VariableName, Variables
+from .variable import ForEach, Values, Variables
 
 NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_-]*$"
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
@@ -170,7 +170,7 @@ class Tests(ConfigModel):
     pipeline: str = Field(min_length=1)
     """File of the pipeline; its path starts at this document's folder."""
 
-    vars: dict[VariableName, Annotated[Any, WithJsonSchema(VALUE_SCHEMA)]] = Field(default_factory=dict)
+    vars: Values = Field(default_factory=dict)
     """Values of variables in every test that does not say otherwise."""
 
     tests: list[SpecTest] = Field(min_length=1)
@@ -186,7 +186,7 @@ class Profile(ConfigModel):
     storage: dict[str, Any] | None = None
     """Where tables are kept, by `type`."""
 
-    vars: dict[VariableName, Annotated[Any, WithJsonSchema(VALUE_SCHEMA)]] = Field(default_factory=dict)
+    vars: Values = Field(default_factory=dict)
     """Values of variables."""
 
     connections: dict[Name, Any] = Field(default_factory=dict)

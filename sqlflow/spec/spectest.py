@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from sqlflow.sdk import ConfigModel
 
-from .variable import VALUE_SCHEMA, VariableName
+from .variable import Values
 
 CODE_PATTERN = r"^SF\d{3}$"
 
@@ -84,7 +84,7 @@ class SpecTest(ConfigModel):
     name: str = Field(min_length=1)
     """What holds, in a few words."""
 
-    vars: dict[VariableName, Annotated[Any, WithJsonSchema(VALUE_SCHEMA)]] = Field(default_factory=dict)
+    vars: Values = Field(default_factory=dict)
     """Values of variables."""
 
     state: dict[str, Annotated[StateRows, BeforeValidator(_rows), _OrList]] = Field(default_factory=dict)

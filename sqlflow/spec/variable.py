@@ -55,13 +55,21 @@ _VARIABLE_SCHEMA = {
 }
 
 
-def _plain_values(variable: Variable) -> Variable:
-    scalar = (str, int, float, bool)
-    value = variable.default
+def _plain(value: Any) -> Any:
     values = value if isinstance(value, list) else [value]
-    if value is not None and not all(isinstance(item, scalar) for item in values):
+    if not all(isinstance(item, (str, int, float, bool)) for item in values):
         raise ValueError("a variable's value is text, a number, true, false, or a list of these")
+    return value
+
+
+def _plain_values(variable: Variable) -> Variable:
+    if variable.default is not None:
+        _plain(variable.default)
     return variable
+
+
+Values = dict[VariableName, Annotated[Any, AfterValidator(_plain), WithJsonSchema(VALUE_SCHEMA)]]
+"""Values of variables that are declared elsewhere."""
 
 
 Variables = dict[

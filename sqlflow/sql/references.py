@@ -229,6 +229,15 @@ def _parameters(sql: str, names: frozenset[str]) -> Iterator[Reference]:
         yield Reference(name, offset)
 
 
+#: What is made without reading anything, in words that sqlglot does not know.
+_MAKING = re.compile(
+    r"\s*create\s+(or\s+replace\s+)?(temp(orary)?\s+)?"
+    r'(type\b|table\s+(if\s+not\s+exists\s+)?(?P<table>("[^"]+"|[\w.])+)\s*\()(?!.*\b(select|from|table)\b)',
+    re.IGNORECASE | re.DOTALL,
+)
+_PART = re.compile(r'"[^"]+"|\w+')
+
+
 def _from_sqlglot(sql: str, parameters: frozenset[str], *, select: bool = False) -> References:
     import sqlglot
     from sqlglot import exp
@@ -241,7 +250,12 @@ def _from_sqlglot(sql: str, parameters: frozenset[str], *, select: bool = False)
         trees = []
     tree = next((tree for tree in trees if tree is not None and not isinstance(tree, exp.Semicolon)), None)
     if tree is None or isinstance(tree, exp.Command):
-        found.hidden.append(Reference("this statement", 0))
+        made = _MAKING.match(sql)
+        if made is None:
+            found.hidden.append(Reference("this statement", 0))
+        elif made["table"]:
+            found.writes.add(join_name([part.strip('"') for part in _PART.findall(made["table"])]))
+        found.digest = hashlib.sha256(" ".join(sql.split()).encode()).hexdigest()[:16]
         return found
     if isinstance(tree, (exp.Create, exp.Drop)) and tree.kind == "SCHEMA":
         return found

@@ -290,3 +290,46 @@ def test_an_unset_secret_is_named_and_not_masked(validate: Validate) -> None:
     problems = validate(secret.replace("SUM", "amount"))[1]
     found = next(p for p in problems if p["code"] == "SF308")
     assert found["hint"] == "set NO_SUCH_TOKEN, or write ${env:NO_SUCH_TOKEN:-default}"
+
+
+SCRIPT = """
+steps:
+  - id: make
+    type: sql
+    sql: |
+      {}
+"""
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "create index i on raw.t (id)",
+        "create unique index i on raw.t (id)",
+        "alter table raw.t add column x integer",
+        "drop table raw.t",
+    ],
+)
+def test_a_table_that_a_script_changes_may_be_there_already(statement: str, validate: Validate) -> None:
+    """What changes a table that no step makes is unchecked, as what writes its rows is."""
+    code, problems = validate(SCRIPT.format(statement))
+    assert (code, [p["code"] for p in problems]) == (0, ["SF426"])
+    assert "no step here makes raw.t" in problems[0]["message"]
+
+
+@pytest.mark.parametrize(
+    ("statements", "wrong"),
+    [
+        ("create table raw.t (id int, twice int generated always as (id * 2) virtual)", "no_such"),
+        ("create type if not exists mood as enum ('low', 'high'); create table raw.t (twice mood)", "no_such"),
+        ("create or replace temporary table t (id int, twice int default 3)", None),
+    ],
+)
+def test_what_reads_nothing_hides_nothing(statements: str, wrong: str | None, validate: Validate) -> None:
+    """Tables and types are made in words of every kind, and what is made of them is known."""
+    assert validate(SCRIPT.format(statements)) == (0, [])
+    if wrong is not None:
+        step = "  - {{id: use, type: transform, target: raw.u, sql: select {} from raw.t}}\n"
+        assert validate(SCRIPT.format(statements) + step.format("twice")) == (0, [])
+        code, problems = validate(SCRIPT.format(statements) + step.format(wrong))
+        assert (code, [p["code"] for p in problems]) == (2, ["SF421"])
