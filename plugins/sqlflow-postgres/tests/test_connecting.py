@@ -1,6 +1,7 @@
 """Reaching a server: who may, how the way there is secured, what is said when it fails, and what is never said."""
 
 import json
+import re
 import subprocess
 import threading
 import time
@@ -54,7 +55,7 @@ def test_a_wrong_password_is_told_and_never_shown(db, tmp_path, steps, way):
     [
         "postgresql://admin:half@hunter2-geheim@127.0.0.1/db",
         "postgresql://admin:hunter2/hunter2-geheim@127.0.0.1/db",
-        "postgresql://admin:1234/hunter2-geheim@127.0.0.1/db",
+        "postgresql://admin:61283/hunter2-geheim@127.0.0.1/db",
         "host=127.0.0.1 password=a hunter2-geheim",
         "hunter2-geheim",
     ],
@@ -64,7 +65,8 @@ def test_a_dsn_that_libpq_would_misread_is_refused_unseen(db, tmp_path, dsn):
     code, said, left = cli(db, LOAD, connection={"dsn": "${env:PG_DSN}"}, folder=tmp_path, environment={"PG_DSN": dsn})
     assert code == 1
     assert "dsn is not a PostgreSQL connection string" in said
-    assert not [word for word in ("hunter2", "geheim", "half", "1234") if word in said + left]
+    # run ids and times hold digits of their own
+    assert not re.findall(r"hunter2|geheim|half|(?<![0-9.])61283(?![0-9])", said + left)
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ from sqlflow.sdk import (
 )
 
 from .connection import Connection
-from .exact import INEXACT, exact_cast, exactly, set_aside
+from .exact import INEXACT, exact_cast, exactly, listed, set_aside
 from .faults import translated
 from .warehouse import STAGE_PREFIX, beside, quoted
 
@@ -170,7 +170,7 @@ def _make_table(db: Connection, relation: str, parameters: Mapping[str, Any], ba
 
 def contracted(sql: str, schema: TableSchema, columns: Mapping[str, ColumnSpec]) -> str:
     """Cast the declared columns to their types; a declared column that is not there is an error."""
-    casts = []
+    casts: dict[str, str] = {}
     for name, spec in columns.items():
         found = schema.get(name)
         if found is None:
@@ -181,7 +181,5 @@ def contracted(sql: str, schema: TableSchema, columns: Mapping[str, ColumnSpec])
                 code="SF720",
             )
         if normal_type(found.type) != normal_type(spec.type):
-            casts.append(f"{exact_cast(found.name, found.type, spec.type)} AS {quote(found.name)}")
-    if not casts:
-        return sql
-    return f"SELECT * REPLACE ({', '.join(casts)}) FROM ({sql})"
+            casts[found.name] = exact_cast(found.name, found.type, spec.type)
+    return f"SELECT {listed(schema.names, casts)} FROM ({sql})" if casts else sql
