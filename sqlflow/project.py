@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sqlflow.problem import Problem, did_you_mean
-from sqlflow.root import PROJECT_FILE, documents, find_root
+from sqlflow.root import PROJECT_FILE, documents, find_root, has_documents
 from sqlflow.spec import (
     Diagnosis,
     Document,
@@ -89,7 +89,7 @@ class Workspace:
         """Note every pattern of documents that the project names and that none matches."""
         node = self.document.node("specs") if self.document else None
         for position, pattern in enumerate(self.project.specs if self.project and node is not None else ()):
-            if self.document is not None and node is not None and not documents(self.folder, [pattern]):
+            if self.document is not None and node is not None and not has_documents(self.folder, pattern):
                 told = f"no document matches {pattern!r}"
                 hint = f"check the pattern; it starts at the folder of {PROJECT_FILE}"
                 self.document.diagnosis.add("SF501", told, find(node, (position,))[0], hint)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 
 PROJECT_FILE = "sqlflow.yaml"
@@ -22,8 +22,15 @@ def find_root(folder: Path, unsaved: Container[Path] = ()) -> Path | None:
 
 def documents(folder: Path, patterns: Iterable[str]) -> list[Path]:
     """Return the documents below a folder that match one of the patterns, in order of their names."""
-    inner = [
-        pattern for pattern in patterns if pattern and not Path(pattern).is_absolute()
-    ]  # others have no place here
-    found = {path for pattern in inner for path in folder.glob(pattern) if path.is_file()}
-    return sorted((path for path in found if path.name != PROJECT_FILE), key=lambda path: path.parts)
+    return sorted(set(_matching(folder, patterns)), key=lambda path: path.parts)
+
+
+def has_documents(folder: Path, pattern: str) -> bool:
+    """Tell whether a document below a folder matches a pattern."""
+    return any(True for _ in _matching(folder, [pattern]))
+
+
+def _matching(folder: Path, patterns: Iterable[str]) -> Iterator[Path]:
+    for pattern in patterns:
+        if pattern and not Path(pattern).is_absolute():  # others have no place here
+            yield from (path for path in folder.glob(pattern) if path.name != PROJECT_FILE and path.is_file())

@@ -45,8 +45,8 @@ class Answer:
     """By folded name: the name as it is written, and the columns."""
 
     def data(self) -> dict[str, Any]:
-        """Return the answer as JSON-ready data."""
-        return asdict(self)
+        """Return the answer as JSON-ready data, which shares what it holds."""
+        return {**vars(self), "problems": [asdict(problem) for problem in self.problems], "depends": vars(self.depends)}
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Answer:

@@ -7,7 +7,7 @@ import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sqlflow.root import documents
+from sqlflow.root import has_documents
 
 READ = 256 * 1024
 """Bytes up to which a file is known by what it holds."""
@@ -30,7 +30,7 @@ class Files:
         """Tell whether there are documents that match a pattern."""
         key = f"{folder}\0{pattern}\0documents"
         if key not in self._known:
-            self._known[key] = "some" if documents(Path(folder), [pattern]) else ""
+            self._known[key] = "some" if has_documents(Path(folder), pattern) else ""
         return bool(self._known[key])
 
     def listing(self, folder: str, pattern: str) -> str:

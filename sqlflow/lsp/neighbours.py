@@ -71,7 +71,7 @@ class Neighbours:
         """Hold documents anew; returns the tables that are other than they were."""
         made = self._around(self._known.items(), paths).tables
         moved: set[str] = set()
-        for held in hold_all(sorted(paths), self._catalog, made=made, **self._options):  # type: ignore[arg-type]
+        for held in hold_all(sorted(paths), self._catalog, made=made, **self._options):
             now = Neighbour.of(held.plan, held.compiled.tables)
             moved |= now.moved(self._known.get(held.path, Neighbour()))
             self._known[held.path] = now

@@ -25,12 +25,20 @@ class SqlSyntaxError(ValueError):
 
 def connection() -> Any:
     """Return this thread's private in-memory database, used for parsing and for conditions without tables."""
-    import duckdb
-
     if not hasattr(_local, "connection"):
-        _local.connection = duckdb.connect(":memory:", config={"threads": "1"})
+        _local.connection = _connected()
         _local.connection.execute("SET TimeZone = 'UTC'")
     return _local.connection
+
+
+def _connected() -> Any:
+    """Open a database that starts no thread: a process may be forked while it is there."""
+    import duckdb
+
+    try:
+        return duckdb.connect(":memory:", config={"threads": "1", "async_threads": "0"})
+    except duckdb.InvalidInputException:  # DuckDB 1 knows no such threads
+        return duckdb.connect(":memory:", config={"threads": "1"})
 
 
 def foresee(texts: Iterable[str]) -> None:

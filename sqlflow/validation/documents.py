@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import graphlib
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -22,6 +23,8 @@ from sqlflow.spec import Document, Tests, read_document, unfinished
 from .recorded import Recorded
 
 NOTHING: Mapping[Path, Mapping[str, Table]] = MappingProxyType({})
+Projects = Callable[[Path], Workspace]
+"""Gives the project of a folder, which is read once."""
 TOGETHER = 200
 """Documents that are parsed together and held in memory at a time."""
 
@@ -42,68 +45,102 @@ class Held:
         return made_of(self.plan, self.compiled.tables) if self.plan is not None else {}
 
 
+@dataclass(frozen=True)
+class Wants:
+    """What a document needs of others, and what it makes: what decides when it is held."""
+
+    warehouse: Path | None
+    needs: frozenset[str]
+    makes: frozenset[str]
+
+
+class Holding:
+    """Documents while they are held: those that need nobody's tables at once, the others when they are asked for."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        *,
+        profile: str | None = None,
+        vars: Mapping[str, Any] | None = None,  # noqa: A002 - the word of the document
+        state: bool = False,
+        with_functions: bool = False,
+        projects: Projects | None = None,
+    ) -> None:
+        """`state` lets warehouses be looked into, read-only; `with_functions` lets functions be imported."""
+        self._catalog = catalog
+        self._projects = projects or cache(open_workspace)
+        self._profile = profile
+        self._vars = vars
+        self._state = state
+        self._with_functions = with_functions
+        self._bench = Bench()
+        self._recorded = Recorded()
+        self._waiting: dict[Path, Draft] = {}
+        self.wants: dict[Path, Wants] = {}
+        """What those want that are waiting."""
+
+    def first(self, paths: Sequence[Path]) -> Iterator[Held]:
+        """Plan documents, and yield those that need nobody; the others wait."""
+        for path, draft in self._drafts(list(dict.fromkeys(paths))):
+            warehouse = warehouse_of(draft.plan) if draft.plan is not None else None
+            if draft.plan is not None and (needed := needs(draft.plan)):
+                self._waiting[path] = draft
+                self.wants[path] = Wants(warehouse, needed, makes(draft.plan))
+            else:
+                yield self._held(path, draft, warehouse, {})
+
+    def then(self, path: Path, around: Mapping[str, Table]) -> Held:
+        """Hold a document that waited, with the tables that others make in its warehouse."""
+        return self._held(path, self._waiting.pop(path), self.wants[path].warehouse, around)
+
+    def _drafts(self, paths: Sequence[Path]) -> Iterator[tuple[Path, Draft]]:
+        """Plan documents, a number at a time; their SQL is parsed together, and a folder's project is read once."""
+        for start in range(0, len(paths), TOGETHER):
+            read = [(path, read_document(path, display(path))) for path in paths[start : start + TOGETHER]]
+            parse_ahead(document for _, document in read if isinstance(document, Document))
+            for path, document in read:
+                if isinstance(document, Document) and document.kind == "test":
+                    yield path, Draft(self._catalog, None, tuple(_of_tests(document)))
+                    continue
+                workspace = self._projects(path.parent).afresh()
+                pipeline = Pipeline(path, self._catalog, workspace, document)
+                yield path, pipeline.draft(profile=self._profile, vars=self._vars)
+
+    def _held(self, path: Path, draft: Draft, warehouse: Path | None, around: Mapping[str, Table]) -> Held:
+        look = self._recorded.session if self._state else (lambda _: None)
+        compiled = draft.compile(self._bench, look=look, around=around, with_functions=self._with_functions)
+        return Held(path, draft.plan, compiled, warehouse)
+
+    def close(self) -> None:
+        """Let go of the engines that are open."""
+        self._bench.close()
+        self._recorded.close()
+
+
 def hold_all(
     paths: Sequence[Path],
     catalog: Catalog,
     *,
-    profile: str | None = None,
-    vars: Mapping[str, Any] | None = None,  # noqa: A002 - the word of the document
-    state: bool = False,
-    with_functions: bool = False,
     made: Mapping[Path, Mapping[str, Table]] = NOTHING,
+    **options: Any,
 ) -> list[Held]:
     """Plan and compile documents; returns them in the order of `paths`.
 
-    `made` are tables of documents that are not held here, by warehouse and folded name. `state` lets the warehouses be
-    looked into, read-only; `with_functions` lets the projects' functions be imported.
+    `made` are tables of documents that are not held here, by warehouse and folded name; `options` are those of
+    `Holding`.
     """
     found: dict[Path, Held] = {}
-    waiting: dict[Path, Draft] = {}
-    places: dict[Path, Path | None] = {}
-    around = Around()
-    for warehouse, tables in made.items():
-        around.tables[warehouse].update(tables)
-    with closing(Bench()) as bench, closing(Recorded()) as recorded:
-
-        def hold(path: Path, draft: Draft) -> None:
-            compiled = draft.compile(
-                bench,
-                look=recorded.session if state else (lambda _: None),
-                around=around.of(places[path]),
-                with_functions=with_functions,
-            )
-            found[path] = held = Held(path, draft.plan, compiled, places[path])
+    around = Around.of_others(made)
+    with closing(Holding(catalog, **options)) as holding:
+        for held in holding.first(paths):
+            found[held.path] = held
             around.add(held.warehouse, held.made)
-
-        for path, draft in _drafts(paths, catalog, profile, vars):
-            places[path] = warehouse_of(draft.plan) if draft.plan is not None else None
-            if draft.plan is not None and needs(draft.plan):
-                waiting[path] = draft
-            else:
-                hold(path, draft)
-        plans = {path: draft.plan for path, draft in waiting.items() if draft.plan is not None}
-        for path in _ordered(plans, places):
-            hold(path, waiting[path])
+        for generation in generations(holding.wants):
+            for path in generation:
+                found[path] = held = holding.then(path, around.of(holding.wants[path].warehouse))
+                around.add(held.warehouse, held.made)
     return [found[path] for path in dict.fromkeys(paths)]
-
-
-def _drafts(
-    paths: Sequence[Path], catalog: Catalog, profile: str | None, given: Mapping[str, Any] | None
-) -> Iterator[tuple[Path, Draft]]:
-    """Plan documents, a number at a time; their SQL is parsed together, and a folder's project is read once."""
-    projects: dict[Path, Workspace] = {}
-    paths = list(dict.fromkeys(paths))
-    for start in range(0, len(paths), TOGETHER):
-        read = [(path, read_document(path, display(path))) for path in paths[start : start + TOGETHER]]
-        parse_ahead(document for _, document in read if isinstance(document, Document))
-        for path, document in read:
-            if path.parent not in projects:
-                projects[path.parent] = open_workspace(path)
-            if isinstance(document, Document) and document.kind == "test":
-                yield path, Draft(catalog, None, tuple(_of_tests(document)))
-                continue
-            pipeline = Pipeline(path, catalog, projects[path.parent].afresh(), document)
-            yield path, pipeline.draft(profile=profile, vars=given)
 
 
 def _of_tests(document: Document[Tests]) -> Iterator[Problem]:
@@ -143,6 +180,14 @@ class Around:
 
     tables: dict[Path, dict[str, Table]] = field(default_factory=lambda: defaultdict(dict))
 
+    @classmethod
+    def of_others(cls, made: Mapping[Path, Mapping[str, Table]]) -> Around:
+        """Take tables that are known already, by their warehouse."""
+        found = cls()
+        for warehouse, tables in made.items():
+            found.tables[warehouse].update(tables)
+        return found
+
     def of(self, place: Path | None) -> Mapping[str, Table]:
         """Return the tables that can be seen in a warehouse."""
         return self.tables[place] if place is not None else {}
@@ -159,17 +204,36 @@ class Around:
                 self.tables[place][key] = Table(known.name, None)
 
 
-def _ordered(plans: Mapping[Path, Plan], places: Mapping[Path, Path | None]) -> list[Path]:
-    """Put those that make a table before those that read it; where they need each other, as they came."""
+def generations(wants: Mapping[Path, Wants]) -> Iterator[Sequence[Path]]:
+    """Yield documents of which none needs another of its generation, only those of earlier ones.
+
+    Where documents need each other in a ring, the one that came first does without.
+    """
     makers: dict[tuple[Path | None, str], list[Path]] = defaultdict(list)
-    for path, plan in plans.items():
-        for key in makes(plan):
-            makers[places[path], key].append(path)
+    for path, one in wants.items():
+        for key in one.makes:
+            makers[one.warehouse, key].append(path)
     graph = {
-        path: {maker for key in sorted(needs(plan)) for maker in makers[places[path], key] if maker != path}
-        for path, plan in plans.items()
+        path: [maker for key in sorted(one.needs) for maker in makers[one.warehouse, key] if maker != path]
+        for path, one in wants.items()
     }
-    try:
-        return list(graphlib.TopologicalSorter(graph).static_order())
-    except graphlib.CycleError:
-        return list(plans)
+    order = _broken_open(graph)
+    while order.is_active():
+        ready = order.get_ready()
+        yield ready
+        order.done(*ready)
+
+
+def _broken_open(graph: dict[Path, list[Path]]) -> graphlib.TopologicalSorter[Path]:
+    """Return the order of a graph; of each ring the first document is let go of the one before it."""
+    places = {path: place for place, path in enumerate(graph)}
+    while True:
+        order = graphlib.TopologicalSorter(graph)
+        try:
+            order.prepare()
+        except graphlib.CycleError as error:
+            ring = error.args[1][:-1]  # each is needed by the next
+            first = min(range(len(ring)), key=lambda i: places[ring[i]])
+            graph[ring[first]] = [path for path in graph[ring[first]] if path != ring[first - 1]]
+        else:
+            return order

@@ -60,6 +60,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "layout",
         "lsp",
     ),
+    "__main__": ("cli",),
     "builtins": ("sdk",),
 }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -48,10 +47,7 @@ class DuckDbEngine(Engine):
         path = opening.location.path
         if path is not None and not opening.read_only:
             _make_folder(path.parent)
-        root = duckdb.connect(":memory:")
-        with suppress(duckdb.CatalogException):  # DuckDB 1 knows no such threads
-            # A COPY whose query fails in a late row never ends when DuckDB 2.0.0 writes the file in other threads.
-            root.execute("SET GLOBAL async_threads = 0")
+        root = _connected()
         try:
             for name, value in _settings(config, opening):
                 root.execute(f"SET GLOBAL {name} = {literal(value)}")
@@ -67,6 +63,16 @@ class DuckDbEngine(Engine):
             root.close()
             raise _cannot_open(error, path) from error
         return DuckDbSession(root, Warehouse(root))
+
+
+def _connected() -> Any:
+    import duckdb
+
+    try:
+        # A COPY whose query fails in a late row never ends when DuckDB 2.0.0 writes the file in threads of its own.
+        return duckdb.connect(":memory:", config={"async_threads": "0"})
+    except duckdb.InvalidInputException:  # DuckDB 1 knows no such threads
+        return duckdb.connect(":memory:")
 
 
 _SEALED = (
