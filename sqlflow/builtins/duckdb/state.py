@@ -58,8 +58,8 @@ def entries(
     rows = f"SELECT line, {_FIELDS}, value, run_id, recorded_at FROM {STATE}.state {where}"
     if not history:
         rows = (
-            f"SELECT max(line) AS line, {_FIELDS}, unnest(max_by({{'value': value, 'run_id': run_id, "
-            f"'recorded_at': recorded_at}}, line)) FROM {STATE}.state {where} GROUP BY {_FIELDS}"
+            f"SELECT max(line) AS line, {_FIELDS}, arg_max_null(value, line) AS value, max_by(run_id, line) AS run_id, "
+            f"max_by(recorded_at, line) AS recorded_at FROM {STATE}.state {where} GROUP BY {_FIELDS}"
         )
     shown = f"{_FIELDS}, value, run_id, epoch_us(recorded_at)"
     found = db.execute(f"SELECT {shown} FROM ({rows}) ORDER BY line, {_FIELDS}", {"p": pipeline, "s": step})
