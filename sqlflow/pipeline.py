@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlflow.errors import DocumentError, SQLFlowError
 from sqlflow.plan import Asked, Plan, Request, draft_plan, make_plan
-from sqlflow.problem import Problem
+from sqlflow.problem import Mark, Problem
 from sqlflow.project import Workspace, display, open_workspace
 from sqlflow.registry import Catalog, discover
 from sqlflow.result import RunResult
@@ -123,14 +123,18 @@ class Pipeline:
         offline: bool = False,
         sources: bool = True,
         asked: Asked | None = None,
+        written: Mapping[str, Mark] = EMPTY,
     ) -> Plan:
         """Resolve the document to steps that can run. `sources`: whether the files that are read have to be there.
+
+        `written` says where `vars` stand that come out of a document.
 
         Raises:
             DocumentError: it cannot run; carries every problem.
 
         """
-        return self._plan(_request(profile, vars, select, exclude, fail_fast, offline, asked, sources))
+        request = _request(profile, vars, select, exclude, fail_fast, offline, asked, sources)
+        return self._plan(replace(request, written=written))
 
     def plan_again(self, run_id: str | None = None) -> tuple[Plan, Interrupted]:
         """Plan what is left of a run: the one named, or the last one of this pipeline.
@@ -178,14 +182,21 @@ class Pipeline:
         """Return every problem of the document, and the columns of its tables as far as they are known here."""
         return self.draft(profile=profile, vars=vars).compile()
 
-    def draft(self, *, profile: str | None = None, vars: Mapping[str, Any] | None = None) -> Draft:  # noqa: A002
-        """Plan as much of the document as can be planned."""
+    def draft(
+        self,
+        *,
+        profile: str | None = None,
+        vars: Mapping[str, Any] | None = None,  # noqa: A002
+        written: Mapping[str, Mark] = EMPTY,
+    ) -> Draft:
+        """Plan as much of the document as can be planned. `written` says where `vars` stand that a document gives."""
         try:
             document = self._document()
         except DocumentError as error:
             return Draft(self.catalog, None, error.problems)
         workspace = self.workspace or open_workspace(self.path)
-        plan, problems = draft_plan(document, workspace, self.catalog, _request(profile, vars, offline=True))
+        request = replace(_request(profile, vars, offline=True), written=written)
+        plan, problems = draft_plan(document, workspace, self.catalog, request)
         return Draft(self.catalog, plan, (*problems, *unfinished(document)))
 
     def run(
@@ -268,13 +279,13 @@ def _request(
         now,
         profile,
         values,
-        os.environ,
-        tuple(select),
-        tuple(exclude),
-        fail_fast,
-        offline,
-        sources,
-        asked or Asked(),
+        environment=os.environ,
+        select=tuple(select),
+        exclude=tuple(exclude),
+        fail_fast=fail_fast,
+        offline=offline,
+        sources=sources,
+        asked=asked or Asked(),
     )
 
 

@@ -24,6 +24,7 @@ from sqlflow.registry import Catalog
 from sqlflow.root import PROJECT_FILE
 from sqlflow.sdk import TableSchema, split_name
 from sqlflow.spec import Document, Source, parse_pipeline
+from sqlflow.spectest import misnamed, tests_of
 from sqlflow.validation import warehouse_of
 
 from .neighbours import Neighbour, Neighbours
@@ -116,6 +117,8 @@ class Desk:
         compiled = draft.compile(self.bench, around=around)
         problems, plan = compiled.problems, draft.plan
         if plan is not None and isinstance(document, Document) and not any(p.severity == "error" for p in problems):
+            tests = tests_of(document)
+            problems = (*problems, *misnamed(tests, plan, compiled, self.catalog, self.bench, self.profile))
             levels = workspace.project.lint if workspace.project is not None else {}
             elsewhere = self._read_elsewhere(plan, workspace)
             problems = (*problems, *lint([Subject(document, plan)], self.catalog, levels, read_elsewhere=elsewhere))

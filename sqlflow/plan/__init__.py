@@ -9,9 +9,10 @@ from .engines import engine_plan
 from .graph import feeds, table_key
 from .guests import guarded
 from .inheritance import inheritable
-from .model import Asked, Condition, EnginePlan, Plan, PlannedStep
+from .model import Condition, EnginePlan, Plan, PlannedStep
 from .places import CheckPlace, Places
-from .planner import Request, draft_plan, make_plan
+from .planner import draft_plan, make_plan
+from .request import Asked, Request
 from .sqlfields import SqlField, parse_ahead
 from .variables import Scope, Value
 

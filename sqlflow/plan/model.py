@@ -13,20 +13,8 @@ from sqlflow.sdk import Engine, Redactor, StepInput, StepPlan, StepType, Storage
 from sqlflow.spec import FailurePolicy, Resilience, Retry, Source
 
 from .places import Places
+from .request import Asked
 from .variables import Value
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What the command line asks of all steps. `since` and `until` are half-open."""
-
-    full_refresh: bool = False
-    since: str | None = None
-    until: str | None = None
-    changed: bool = False
-    """Whether steps that would do again what they have done are left out."""
-    retry: bool = False
-    """Whether the rows are those that a step has set aside."""
 
 
 @dataclass(frozen=True)

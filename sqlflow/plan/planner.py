@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping as MappingType
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from dataclasses import replace
 from typing import Any
 
 from sqlflow.errors import DocumentError
@@ -34,8 +32,9 @@ from .engines import engine_plan
 from .expansion import instances, is_plain_id
 from .graph import build, feeds, ordered
 from .inheritance import Inheritance
-from .model import Asked, Plan, PlannedStep
+from .model import Plan, PlannedStep
 from .profiles import check_profiles, declarations
+from .request import Request
 from .resilience import outlasted
 from .rules import reserved_schemas, shared_outputs, shared_tables
 from .selection import selected
@@ -44,26 +43,6 @@ from .variables import Scope, resolve_variables
 from .windows import with_windows
 
 DEFAULT_CONCURRENCY = 4
-
-
-@dataclass(frozen=True)
-class Request:
-    """What is asked of a pipeline. `offline` forbids everything but this machine's files and environment."""
-
-    run_id: str
-    started_at: datetime
-    profile: str | None = None
-    variables: MappingType[str, str] = field(default_factory=dict)
-    environment: MappingType[str, str] = field(default_factory=dict)
-    select: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
-    fail_fast: bool = False
-    offline: bool = False
-    sources: bool = True
-    """Whether the files that are read have to be there."""
-    asked: Asked = field(default_factory=Asked)
-    recorded: MappingType[str, Any] = field(default_factory=dict)
-    """Values of variables in the run that is resumed; those that are declared no more do not count."""
 
 
 def make_plan(document: Document[Pipeline], workspace: Workspace, catalog: Catalog, request: Request) -> Plan:
@@ -225,7 +204,9 @@ class _Planner:
         given = (profile.model.vars, profile.node.values.get("vars"), profile.diagnosis)
         declared = {name for one in declared_in for name in one.variables} | set(given[0])
         again = {name: as_text(value) for name, value in request.recorded.items() if name in declared}
-        self.values = resolve_variables(base, declared_in, given, {**again, **request.variables}, self.diagnosis)
+        self.values = resolve_variables(
+            base, declared_in, given, {**again, **request.variables}, self.diagnosis, request.written
+        )
         for value in self.values.values():
             if value.secret:
                 self.redactor.add(value.value)

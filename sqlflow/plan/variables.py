@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from sqlflow.problem import Mark, Problem, did_you_mean
@@ -125,8 +126,12 @@ def resolve_variables(
     profile: tuple[Mapping[str, Any], Node | None, Diagnosis | None],
     given: Mapping[str, str],
     diagnosis: Diagnosis,
+    written: Mapping[str, Mark] = MappingProxyType({}),
 ) -> dict[str, Value]:
-    """Return every variable with its value. `declarations` come weakest first; `given` is the command line."""
+    """Return every variable with its value. `declarations` come weakest first.
+
+    `given` is the command line, or what a document gives in its place: then `written` says where that stands.
+    """
     types = _declared_types(declarations)
     values: dict[str, Value] = {}
     for declaration in declarations:
@@ -164,15 +169,14 @@ def resolve_variables(
         if text is not None:
             _set_text(values, name, text, kind, f"SQLFLOW_VAR_{name.upper()}", diagnosis)
     for name, text in given.items():
+        place = written.get(name)
         if name not in types:
-            diagnosis.add(
-                "SF309",
-                f"--var {name}: there is no variable of that name",
-                None,
-                did_you_mean(name, types, noun="variable"),
+            told = (
+                f"--var {name}: there is no variable of that name" if place is None else f"no variable is called {name}"
             )
+            diagnosis.add("SF309", told, place, did_you_mean(name, types, noun="variable"))
             continue
-        _set_text(values, name, text, types[name], "--var", diagnosis)
+        _set_text(values, name, text, types[name], "--var" if place is None else "the test", diagnosis, node=place)
     for declaration in declarations:
         for name in declaration.variables:
             if name not in values:

@@ -9,7 +9,8 @@ from sqlflow.problem import Problem
 from sqlflow.sdk import Window
 
 from .graph import table_key, writers
-from .model import Asked, PlannedStep
+from .model import PlannedStep
+from .request import Asked
 
 
 def with_windows(steps: Sequence[PlannedStep], asked: Asked, problems: list[Problem]) -> list[PlannedStep]:

@@ -76,7 +76,7 @@ def _run(
 ) -> tuple[Sequence[Difference], str, Mapping[str, Sequence[Row]]]:
     test = declared.test
     pipeline = Pipeline(declared.pipeline.path, catalog, document=declared.pipeline.afresh())
-    plan = pipeline.plan(profile=profile, vars=test.vars, offline=True, sources=False)
+    plan = pipeline.plan(profile=profile, vars=test.vars, offline=True, sources=False, written=declared.written)
     with tempfile.TemporaryDirectory(prefix="sqlflow-test-") as folder:
         look = partial(bench.columns, plan.engine)
         staging = Staging(plan, declared, catalog, Path(folder), compile_plan(plan, catalog, bench), look)

@@ -25,10 +25,10 @@ from sqlflow.sdk import (
     TableStep,
     roles,
 )
-from sqlflow.spec import Rows
+from sqlflow.spec import ExpectedRows, Rows
 
 from .declared import DeclaredTest
-from .fixtures import Fixtures, Given, Look
+from .fixtures import Fixtures, Given, Look, names_of
 from .standins import FillConfig, FillTable, GivenOptions, GivenRows
 
 GIVEN = "given by the test"
@@ -93,6 +93,7 @@ class Staging:
         for name, rows in self.test.expect.items():
             if rows is not None and rows.rows is None and (wanted := self.read(("expect", name), rows)) is not None:
                 self.expected[name] = wanted
+            self._hold_columns(name, rows)
         if self.problems:
             raise DocumentError(sorted(self.problems, key=lambda p: p.mark or self.declared.mark))
         waits = {name: others | first for name, others in self.plan.waits_for.items()}
@@ -100,6 +101,18 @@ class Staging:
         storage = self.catalog.storage("memory")
         engine = replace(self.plan.engine, storage=storage(), storage_config=storage.Config())
         return replace(self.plan, steps=(*fills, *steps), waits_for=waits, engine=engine, target=self.folder / "target")
+
+    def _hold_columns(self, name: str, rows: ExpectedRows | None) -> None:
+        """Tell the columns that are expected of a table and that it does not have, as far as they are known."""
+        table = self.compiled.tables.get(table_key(name))
+        if rows is None or table is None or table.schema is None or table.gone or table.partial:
+            return
+        held = self.expected.get(name)
+        for column in names_of(rows.rows or ()) if held is None else held.held.names:
+            if table.schema.get(column) is None:
+                hint = did_you_mean(column, table.schema.names, noun="column")
+                row = next((n for n, row in enumerate(rows.rows or ()) if column in row), 0)
+                self._refuse(f"{name} has no column {column!r}", hint, "expect", name, "rows", row, column)
 
     def _sorted(self) -> tuple[list[str], dict[str, tuple[str, str]]]:
         """Tell which names are steps and which are tables: those by their keys, with the part that gives their rows."""

@@ -6,7 +6,7 @@ import graphlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -19,6 +19,7 @@ from sqlflow.problem import Problem
 from sqlflow.project import Workspace, display, open_workspace, pipeline_of
 from sqlflow.registry import Catalog
 from sqlflow.spec import Document, Tests, read_document, unfinished
+from sqlflow.spectest import DeclaredTest, misnamed, tests_of
 
 from .recorded import Recorded
 
@@ -38,6 +39,8 @@ class Held:
     compiled: Compiled
     warehouse: Path | None
     """The file in which it keeps its tables; None: nobody else can see them."""
+    files: tuple[Path, ...] = ()
+    """Files that its tests take rows from."""
 
     @property
     def made(self) -> Mapping[str, Table]:
@@ -52,6 +55,15 @@ class Wants:
     warehouse: Path | None
     needs: frozenset[str]
     makes: frozenset[str]
+
+
+@dataclass(frozen=True)
+class _Planned:
+    """A document as it was read, and what could be planned of it."""
+
+    path: Path
+    document: Document[Any] | list[Problem]
+    draft: Draft
 
 
 class Holding:
@@ -76,41 +88,54 @@ class Holding:
         self._with_functions = with_functions
         self._bench = Bench()
         self._recorded = Recorded()
-        self._waiting: dict[Path, Draft] = {}
+        self._waiting: dict[Path, _Planned] = {}
         self.wants: dict[Path, Wants] = {}
         """What those want that are waiting."""
 
     def first(self, paths: Sequence[Path]) -> Iterator[Held]:
         """Plan documents, and yield those that need nobody; the others wait."""
-        for path, draft in self._drafts(list(dict.fromkeys(paths))):
-            warehouse = warehouse_of(draft.plan) if draft.plan is not None else None
-            if draft.plan is not None and (needed := needs(draft.plan)):
-                self._waiting[path] = draft
-                self.wants[path] = Wants(warehouse, needed, makes(draft.plan))
+        for planned in self._planned(list(dict.fromkeys(paths))):
+            plan = planned.draft.plan
+            if plan is not None and (needed := needs(plan)):
+                self._waiting[planned.path] = planned
+                self.wants[planned.path] = Wants(warehouse_of(plan), needed, makes(plan))
             else:
-                yield self._held(path, draft, warehouse, {})
+                yield self._held(planned, warehouse_of(plan) if plan is not None else None, {})
 
     def then(self, path: Path, around: Mapping[str, Table]) -> Held:
         """Hold a document that waited, with the tables that others make in its warehouse."""
-        return self._held(path, self._waiting.pop(path), self.wants[path].warehouse, around)
+        return self._held(self._waiting.pop(path), self.wants[path].warehouse, around)
 
-    def _drafts(self, paths: Sequence[Path]) -> Iterator[tuple[Path, Draft]]:
+    def _planned(self, paths: Sequence[Path]) -> Iterator[_Planned]:
         """Plan documents, a number at a time; their SQL is parsed together, and a folder's project is read once."""
         for start in range(0, len(paths), TOGETHER):
             read = [(path, read_document(path, display(path))) for path in paths[start : start + TOGETHER]]
             parse_ahead(document for _, document in read if isinstance(document, Document))
             for path, document in read:
                 if isinstance(document, Document) and document.kind == "test":
-                    yield path, Draft(self._catalog, None, tuple(_of_tests(document)))
+                    yield _Planned(path, document, Draft(self._catalog, None, tuple(_of_tests(document))))
                     continue
                 workspace = self._projects(path.parent).afresh()
                 pipeline = Pipeline(path, self._catalog, workspace, document)
-                yield path, pipeline.draft(profile=self._profile, vars=self._vars)
+                yield _Planned(path, document, pipeline.draft(profile=self._profile, vars=self._vars))
 
-    def _held(self, path: Path, draft: Draft, warehouse: Path | None, around: Mapping[str, Table]) -> Held:
+    def _held(self, planned: _Planned, warehouse: Path | None, around: Mapping[str, Table]) -> Held:
         look = self._recorded.session if self._state else (lambda _: None)
+        draft = planned.draft
         compiled = draft.compile(self._bench, look=look, around=around, with_functions=self._with_functions)
-        return Held(path, draft.plan, compiled, warehouse)
+        held = Held(planned.path, draft.plan, compiled, warehouse)
+        tests = () if any(p.severity == "error" for p in compiled.problems) else _tests(planned.document)
+        if not tests:
+            return held
+        if draft.plan is None:  # the tests stand apart from their pipeline
+            pipeline = tests[0].pipeline
+            draft = Pipeline(pipeline.path, self._catalog, document=pipeline.afresh()).draft(profile=self._profile)
+            compiled = draft.compile(self._bench)
+        if draft.plan is None:
+            return held
+        told = misnamed(tests, draft.plan, compiled, self._catalog, self._bench, self._profile)
+        files = tuple(file for test in tests for file in test.files)
+        return replace(held, compiled=replace(held.compiled, problems=(*held.compiled.problems, *told)), files=files)
 
     def close(self) -> None:
         """Let go of the engines that are open."""
@@ -150,6 +175,13 @@ def _of_tests(document: Document[Tests]) -> Iterator[Problem]:
         found = pipeline_of(document)
         yield from [found] if isinstance(found, Problem) else []
         yield from unfinished(document)
+
+
+def _tests(document: Document[Any] | list[Problem]) -> Sequence[DeclaredTest]:
+    """Return the tests of a document, if it is one that has any."""
+    if not isinstance(document, Document) or document.model is None or not document.model.tests:
+        return ()
+    return tests_of(document)
 
 
 def needs(plan: Plan) -> frozenset[str]:

@@ -88,6 +88,8 @@ def _note_all(
     warehouse = one.warehouse if options.get("state") else None
     for path in (warehouse, warehouse.with_name(f"{warehouse.name}.wal")) if warehouse is not None else ():
         _look(path, depends, files)
+    for file in one.files:
+        _look(file, depends, files)
     for step in plan.steps:
         for endpoint in step.given.endpoints.values():
             outer = [str(v) for v in _texts(endpoint.config.model_dump(mode="json"))]

@@ -134,3 +134,33 @@ def acceptance_data() -> Path:
 def shared(request: pytest.FixtureRequest, acceptance_data: Path) -> Path:
     """Return the shared folder of this test file's case: `data/` to read, `expected/` to arrive at."""
     return acceptance_data / name_of(request)
+
+
+class Folder:
+    """A folder in which the command is run."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def write(self, name: str, text: str) -> None:
+        """Write a file."""
+        (self.path / name).parent.mkdir(parents=True, exist_ok=True)
+        (self.path / name).write_text(text, encoding="utf-8")
+
+    def __call__(self, *words: str, code: int = 0) -> str:
+        """Run the command and return what it said."""
+        done = subprocess.run(
+            [sys.executable, "-m", "sqlflow.cli.main", *words],
+            cwd=self.path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    """Return an empty folder."""
+    return Folder(tmp_path)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -137,36 +135,6 @@ tests:
     expect:
       marts.sums: {match: subset, rows: [{id: 1, versions: 7}, {id: 2, versions: 1}]}
 """
-
-
-class Folder:
-    """A folder in which the command is run."""
-
-    def __init__(self, path) -> None:
-        self.path = path
-
-    def write(self, name, text):
-        """Write a file."""
-        (self.path / name).parent.mkdir(parents=True, exist_ok=True)
-        (self.path / name).write_text(text, encoding="utf-8")
-
-    def __call__(self, *words, code=0):
-        """Run the command and return what it said."""
-        done = subprocess.run(
-            [sys.executable, "-m", "sqlflow.cli.main", *words],
-            cwd=self.path,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == code, done.stdout + done.stderr
-        return done.stdout + done.stderr
-
-
-@pytest.fixture
-def folder(tmp_path):
-    """Return an empty folder."""
-    return Folder(tmp_path)
 
 
 def test_given_rows_stand_in_for_sources_and_tables(folder):

@@ -30,7 +30,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "warehouse": ("pipeline",),
     "root": (),
     "cache": ("problem", "root"),
-    "validation": ("pipeline", "cache"),
+    "validation": ("spectest", "cache"),
     "lineage": ("compile",),
     "changes": ("validation", "lineage"),
     "rules": ("validation", "lineage"),
