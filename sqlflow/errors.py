@@ -40,8 +40,18 @@ class SQLFlowError(Exception):
         self.hint = hint
         self.code = code
 
+    def __reduce__(self) -> tuple[Any, ...]:  # subclasses take other things than the message
+        return _restored, (type(self), self.args, self.__dict__)
+
     def __str__(self) -> str:
         return f"{self.message}\n  hint: {self.hint}" if self.hint else self.message
+
+
+def _restored(kind: type[SQLFlowError], arguments: tuple[Any, ...], values: dict[str, Any]) -> SQLFlowError:
+    """Make an error again that another process has raised."""
+    error = kind.__new__(kind, *arguments)
+    error.__dict__.update(values)
+    return error
 
 
 class DocumentError(SQLFlowError):

@@ -9,6 +9,7 @@ with Pipeline.from_file("orders.yaml").run(profile="prod", vars={"region": "EU"}
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -34,10 +35,16 @@ if TYPE_CHECKING:
     from sqlflow.compile import Bench, Compiled, Table
 
 EMPTY: Mapping[str, Any] = MappingProxyType({})
+COMMANDS = (
+    "run", "validate", "lint", "fmt", "plan", "test", "lineage", "vars", "query", "explain", "runs", "state", "schema",
+    "quarantine", "connector", "plugin", "pipeline", "jsonschema", "lsp",
+)  # fmt: skip
+"""The verbs of the command line."""
 RESERVED = {
     "step type": frozenset(Envelope.model_fields),
     "connector": frozenset({*Envelope.model_fields, "connection", "connector", "incremental", "circuit_breaker"}),
     "check": frozenset(CheckOptions.model_fields),
+    "command": frozenset(COMMANDS),
 }
 
 
@@ -298,5 +305,5 @@ def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (list, tuple)):
-        return ",".join(_text(item) for item in value)
+        return json.dumps(list(value), default=str)
     return value.isoformat() if hasattr(value, "isoformat") else str(value)

@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlflow.errors import DocumentError, SQLFlowError
 from sqlflow.holder import opened
 from sqlflow.pipeline import installed, new_run_id
-from sqlflow.plan import Connections, EnginePlan, Scope, declared_connections, engine_plan
+from sqlflow.plan import Connections, EnginePlan, Scope, declared_connections, engine_plan, guarded
 from sqlflow.problem import Problem
 from sqlflow.project import ActiveProfile, Workspace, open_workspace
 from sqlflow.registry import Catalog
@@ -76,7 +76,7 @@ def try_connection(known: Connections, name: str, folder: Path) -> ConnectionRep
     given = StepInput(None, endpoints={name: BoundEndpoint(bound[0], bound[1], None, name, connection=name)})
     connector = Guards(known.resilience).given(given, Surroundings(never)).endpoints[name].connector
     try:
-        return connector.test(bound[1], folder)
+        return guarded(bound[0], lambda: connector.test(bound[1], folder))
     except SQLFlowError as error:
         return ConnectionReport.failure(error)
 

@@ -67,6 +67,7 @@ def _state(module: str) -> str:
         for root, inner, names in os.walk(place):
             inner[:] = [name for name in inner if name != "__pycache__"]
             for name in sorted(names):
-                stat = (Path(root) / name).stat()
-                found.update(f"{root}/{name} {stat.st_size} {stat.st_mtime_ns}\n".encode())
+                with contextlib.suppress(OSError):  # gone meanwhile, or a link to nowhere: no code
+                    stat = (Path(root) / name).stat()
+                    found.update(f"{root}/{name} {stat.st_size} {stat.st_mtime_ns}\n".encode())
     return found.hexdigest()

@@ -209,7 +209,7 @@ def _told(look: Look) -> str:
         lines.append("the query was edited since the last good run, which permits new, wider and removed columns")
     if look.refused:
         lines.append(f"the next run stops at {len(look.refused)} of {plural(len(look.changes), 'change')} ({policy})")
-        lines.append(f"take them over with `sqlflow schema accept SPEC {look.step.id}`")
+        lines.append(f"take them over with `sqlflow schema accept {look.step.mark.file} {look.step.id}`")
     else:
         lines.append(f"the next run takes them over ({policy})")
     return "\n".join(lines)

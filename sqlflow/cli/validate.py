@@ -84,8 +84,12 @@ def collect(names: list[str]) -> tuple[list[Path], list[Problem]]:
         from sqlflow.project import open_workspace
 
         workspace = open_workspace(Path.cwd())
+        if workspace.document is not None and workspace.project is None:  # which documents there are is not known
+            return [], list(workspace.document.diagnosis.problems)
         found = workspace.specs()
         problems: list[Problem] = list(workspace.problems)
+        if not found and workspace.document is not None:
+            problems += workspace.document.diagnosis.problems
         if not found and not problems:
             problems.append(
                 Problem("SF101", "no documents here", None, "name a file or folder, or add specs: to sqlflow.yaml")

@@ -67,7 +67,9 @@ def _measure(one: _Held) -> str:
     where = f"({one.check.where})" if one.check.where else "TRUE"
     if isinstance(one.compiled, RowTest):
         return f"count(*) FILTER ({where} AND ({one.compiled.fails}))"
-    return f"{one.compiled.measure} FILTER ({where})" if not isinstance(one.compiled, QueryTest) else ""
+    if isinstance(one.compiled, QueryTest):
+        return ""
+    return f"{one.compiled.measure}, count(*) FILTER ({where})" if one.check.where else one.compiled.measure
 
 
 def _hold_one(ground: Ground, step: PlannedStep, relation: str, one: _Held) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -61,6 +62,9 @@ def _sat(folder: Path) -> tuple[list[dict[str, Any]], str | None]:
         )  # fmt: skip
         if answer.exists():
             return json.loads(answer.read_text(encoding="utf-8")), None
+    if done.returncode < 0:  # what Python says as it dies names its libraries, not the fault
+        number, test = -done.returncode, next(iter(re.findall(r"in (test_\w+)", done.stderr)), None)
+        return [], f"Python died of signal {number}" + (f" in {test}" if test else "")
     lines = (done.stderr or done.stdout).strip().splitlines()
     return [], lines[-1] if lines else f"pytest ended with code {done.returncode}"
 

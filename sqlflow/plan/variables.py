@@ -5,17 +5,21 @@ Order, strongest first: the command line, SQLFLOW_VAR_NAME, profile, project, pi
 
 from __future__ import annotations
 
+import json
 import re
+import traceback
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from sqlflow.errors import SQLFlowError
 from sqlflow.problem import Mark, Problem, did_you_mean
 from sqlflow.registry import Catalog, Unknown
-from sqlflow.sdk import Redactor, SecretPlace
+from sqlflow.sdk import Redactor, SecretPlace, SecretProvider
 from sqlflow.spec import (
     Diagnosis,
     Expression,
@@ -91,14 +95,34 @@ class Scope:
         except Unknown:
             return None
         place = SecretPlace(self.folder, self._warn)
-        found = provider.find(key, place) if provider.local or not self.offline else None
+        found = self._asked(provider, key, place) if provider.local or not self.offline else None
         if found is None:
             return Resolved(f"${{secret:{name}}}", False, known=False)
         self.redactor.add(found)
         return Resolved(found, False, secret=True)
 
+    def _asked(self, provider: SecretProvider, key: str, place: SecretPlace) -> str | None:
+        """Ask a provider; what it raises may hold the value, so only its kind is told."""
+        told = f"secret provider {provider.name!r} failed for {key!r}"
+        try:
+            found = provider.find(key, place)
+        except SQLFlowError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a guest may raise anything
+            frame = traceback.extract_tb(error.__traceback__)[-1]
+            hint = f"it was raised in {frame.filename}, line {frame.lineno}; tell the authors of the provider"
+            self._note(Problem("SF601", f"{told}: {type(error).__name__}", None, hint))
+            return None
+        if found is not None and not isinstance(found, str):
+            hint = "this is a bug in the provider; tell its authors"
+            self._note(Problem("SF601", f"{told}: it returned {type(found).__name__}, expected str", None, hint))
+            return None
+        return found
+
     def _warn(self, message: str, hint: str) -> None:
-        problem = Problem("SF317", message, None, hint, "warning")
+        self._note(Problem("SF317", message, None, hint, "warning"))
+
+    def _note(self, problem: Problem) -> None:
         if problem not in self.noted:
             self.noted.append(problem)
 
@@ -297,6 +321,9 @@ def parse_value(text: str, kind: VariableType) -> Any:
     if kind == "string":
         return text
     if kind == "list":
+        with suppress(ValueError):  # as JSON, texts may hold commas
+            if isinstance(found := json.loads(text), list) and all(isinstance(v, (str, int, float)) for v in found):
+                return found
         return [
             resolve(part.strip())
             for part in text.strip().removeprefix("[").removesuffix("]").split(",")

@@ -127,6 +127,9 @@ class Catalog:
                     self.host.fail(record.name, reason)
                     continue
                 name = _name_of(kind, item, record)
+                if kind == "command" and name in self.reserved.get(kind, ()):
+                    self.host.fail(record.name, f"command {name!r} is one of SQLFlow's own")
+                    continue
                 found.setdefault(name.lower() if kind == "function" else name, []).append(Owned(name, item, record))
             self._kinds[kind] = found
         return self._kinds[kind]
@@ -188,7 +191,8 @@ def _name_of(kind: str, item: Any, record: PluginRecord) -> str:
     if kind == "observer":
         return f"{record.name}.{getattr(item, '__name__', 'observer')}"
     if kind == "command":
-        return str(getattr(getattr(item, "info", None), "name", None) or record.name)
+        named = getattr(getattr(item, "info", None), "name", None)
+        return named if isinstance(named, str) else record.name  # Typer keeps a placeholder where no name is given
     return str(item.name)
 
 

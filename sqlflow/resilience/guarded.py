@@ -88,7 +88,7 @@ class Guarded(Connector[ConfigModel]):
         """Say how the rows come."""
         calls = self.calls
         if calls.guard is None:
-            return self.inner.read(request)
+            return self._a(self.inner.read(request), "read", Select, ArrowStream)
         end = calls.use()
         try:
             source = calls.tried("reading", lambda _: self._read(request))
@@ -109,7 +109,7 @@ class Guarded(Connector[ConfigModel]):
         asked = replace(request, stopped=lambda: over[0] or request.stopped(), pace=calls.wait_turn)
         return calls.once(
             "reading",
-            lambda: self.inner.read(asked),
+            lambda: self._a(self.inner.read(asked), "read", Select, ArrowStream),
             cancel=cancel,
             discard=_dispose,
             tells=lambda source: isinstance(source, Select),  # a stream may not have been asked for yet
@@ -135,7 +135,7 @@ class Guarded(Connector[ConfigModel]):
         """Write the rows. It is tried again here only while none of them has been taken."""
         calls, guard = self.calls, self.calls.guard
         if guard is None:
-            return self.inner.write(request, rows)
+            return self._a(self.inner.write(request, rows), "write", WriteResult)
         end = calls.use()
         outgoing = Outgoing(rows)
         try:
@@ -143,12 +143,12 @@ class Guarded(Connector[ConfigModel]):
 
             def written() -> WriteResult:
                 if guard.limit is None:
-                    return self.inner.write(asked, outgoing)
+                    return self._a(self.inner.write(asked, outgoing), "write", WriteResult)
                 watch = Watch(guard.limit, calls.around.interrupt)
                 outgoing.watch = watch
                 try:
                     with watch.running():
-                        return self.inner.write(asked, outgoing)
+                        return self._a(self.inner.write(asked, outgoing), "write", WriteResult)
                 except SQLFlowError as error:
                     if watch.fired:
                         raise silent(guard.limit, guard.doing("writing")) from error
@@ -168,6 +168,18 @@ class Guarded(Connector[ConfigModel]):
     def place(self, config: Any, options: Any) -> str | None:
         """Name what is read or written."""
         return self.inner.place(config, options)
+
+    def _a(self, found: T, method: str, *kinds: type[Any]) -> T:
+        """Return what a method of the connector has returned, if that is what it has to return."""
+        if isinstance(found, kinds):
+            return found
+        wanted = " or ".join(kind.__name__ for kind in kinds)
+        raise StepError(
+            f"{method} of connector {self.name!r} returned {type(found).__name__}, expected {wanted}",
+            hint="this is a bug in the connector; tell its authors",
+            code="SF791",
+            kind="internal",
+        )
 
     def _small(self, what: str, work: Callable[[], T]) -> T:
         """Make a call that may be repeated and left behind."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -19,6 +19,13 @@ class Bus:
         self._redactor = redactor
         self._lock = threading.Lock()
         self.broken: list[str] = []
+
+    def join(self, name: str, make: Callable[[], Observer]) -> None:
+        """Make an observer and tell it everything from now on; one that cannot be made is named in `broken`."""
+        try:
+            self._observers.append((name, make()))
+        except Exception as error:  # noqa: BLE001 - watching never fails a run
+            self.broken.append(f"observer {name} could not be made: {type(error).__name__}: {error}")
 
     def send(self, kind: type[Event], **values: Any) -> None:
         """Tell every observer; one that raises is left out from then on and named in `broken`."""

@@ -109,8 +109,9 @@ def _execute(
         if interrupted is not None:
             plan = resumed(plan, record, interrupted, session, prints)
         journal.plan = plan
-        made = [(owner.name, make()) for owner, make in catalog.observers()]
-        bus = Bus([("journal", journal), *observers, *made, *tracer.observers], plan.redactor)
+        bus = Bus([("journal", journal), *observers, *tracer.observers], plan.redactor)
+        for owner, make in catalog.observers():
+            bus.join(owner.name, make)
         begun = True
         try:
             _run(plan, tracer.wrap(session), bus, record, journal, stop, prints)

@@ -199,6 +199,10 @@ class Task:
 
     def _hold_to_plan(self, session: Session, result: StepExecutionResult) -> None:
         """Refuse a green step that did not commit, wrote what it had not announced, or left checks out."""
+        hint = "this is a bug in the step type; tell its authors"
+        if not isinstance(result, StepExecutionResult):
+            told = f"returned {type(result).__name__}, expected {StepExecutionResult.__name__}"
+            raise StepError(f"step type {self.step.type_name!r} {told}", code="SF791", kind="internal", hint=hint)
         announced = {table_key(table) for table in self.step.plan.writes}
         strange = sorted(t for t in session.commits if t is not None and table_key(t) not in announced)
         idle = result.rows.read == 0 and result.note is not None  # nothing came that a check of the batch could see
@@ -207,12 +211,12 @@ class Task:
         told = None
         if not session.commits:
             told = "returned without committing anything"
+            hint += ": execute has to publish what it wrote, or Commit(context.token, None) where that is no table"
         elif strange:
             told = f"wrote {', '.join(strange)}, which its plan does not name"
         elif left > 0:
             told = f"left {left} of {len(self.step.given.checks)} checks out"
         if told:
-            hint = "this is a bug in the step type; tell its authors"
             raise StepError(f"step type {self.step.type_name!r} {told}", code="SF791", kind="internal", hint=hint)
 
     def _succeed(self, result: StepExecutionResult) -> None:

@@ -29,7 +29,10 @@ class RowTest:
 
 @dataclass(frozen=True)
 class TableTest:
-    """A SQL aggregate, and what its value says is wrong (None: nothing). Shares the scan of the row tests."""
+    """An expression of SQL aggregates, and what its value says is wrong (None: nothing).
+
+    Shares the scan of the row tests, unless it looks at some of the rows only.
+    """
 
     measure: str
     complaint: Callable[[Any], str | None]

@@ -95,7 +95,12 @@ class Session(Protocol):
         """Return the rows of a query on their way out."""
 
     def fetch(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
-        """Return all rows of a small result."""
+        """Return all rows of a small result.
+
+        Raises:
+            StepError: the statement is no query; what writes is published.
+
+        """
 
     def arrow(self, sql: str, parameters: Mapping[str, Any] | None = None) -> pa.Table:
         """Return a result as an Arrow table."""

@@ -6,6 +6,7 @@ the scope's business; this room does not look into the environment.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -119,4 +120,6 @@ def as_text(value: Any) -> str:
     """Write a value the way it stands in YAML."""
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, list):
+        return json.dumps(value, default=str)
     return "" if value is None else str(value)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from sqlflow.sdk import Check, RowTest, literal
+from sqlflow.sdk import Batch, Check, Commit, RowTest, Select, TableWrite, Token, literal, split_name
 
 from .bench import Bench, validated
 from .fakes import MemoryConnector
@@ -92,13 +92,16 @@ class CheckExam(GuestLaws):
         """Bring an engine with the tables that the check looks at."""
         with Bench(MemoryConnector(), tmp_path) as ready:
             for name, sql in self.tables.items():
-                ready.session.fetch(f"CREATE TABLE {name} AS {sql}")
+                token = Token("exam", name, 1)
+                ready.session.prepare(split_name(name)[:-1])
+                staged = ready.session.stage(Select("duckdb", sql), Batch(name, token))
+                ready.session.publish(Commit(token, TableWrite(staged), name))
             yield ready
 
-    def result(self, bench: Bench, sql: str, config: Mapping[str, Any]) -> Any:
-        """Run the check over the rows of a query."""
+    def result(self, bench: Bench, sql: str, config: Mapping[str, Any], where: str | None = None) -> Any:
+        """Run the check over the rows of a query, or over those of them for which a condition holds."""
         kind = self.guest()()
-        check = Check("it", kind, validated(kind.Config, config), kind.scope)
+        check = Check("it", kind, validated(kind.Config, config), kind.scope, where=where)
         return bench.session.check(f"({sql})", [check])[0]
 
     @law("passes")
@@ -115,6 +118,20 @@ class CheckExam(GuestLaws):
         assert found.message.strip()
         if self.failures is not None:
             assert found.failures == self.failures
+
+    @law("where")
+    def test_rows_that_are_left_out_do_not_count(self, bench: Bench) -> None:
+        """`where` leaves rows out as if they were not there, whatever they hold."""
+        if not self.guest().takes_where:
+            return
+        config = self.bad_config or self.config
+        both = (
+            f"SELECT *, TRUE AS sqlflow_good FROM ({self.good}) UNION ALL BY NAME "
+            f"SELECT *, FALSE AS sqlflow_good FROM ({self.bad})"
+        )
+        found = self.result(bench, both, self.config, "sqlflow_good")
+        assert found.passed, found.message
+        assert not self.result(bench, both, config, "NOT sqlflow_good").passed
 
     @law("sifts")
     def test_it_tells_bad_rows_from_good_ones_if_it_says_so(self) -> None:

@@ -298,7 +298,7 @@ class ImportsMuch(MemoryConnector):
     """Lives where a driver is imported."""
 
 
-ImportsMuch.__module__ = "sqlflow.cli.app"
+ImportsMuch.__module__ = "sqlflow.spec"
 
 
 @breaks("a_good_connection_tests_well")

@@ -1,4 +1,7 @@
-"""Running checks: all row tests and aggregates of a relation in one scan, samples only when something failed."""
+"""Running checks: all row tests and aggregates of a relation in one scan, samples only when something failed.
+
+Aggregates that look at some of the rows only have a scan of their own.
+"""
 
 from __future__ import annotations
 
@@ -21,15 +24,16 @@ def run(db: Connection, relation: str, checks: Sequence[Check]) -> tuple[CheckRe
 
     """
     results: dict[int, CheckResult] = {}
-    scanned: list[tuple[int, Check, RowTest | TableTest]] = []
+    scanned: dict[str, list[tuple[int, Check, RowTest | TableTest]]] = {}
     for position, check in enumerate(checks):
         compiled = check.kind.compile(check.config, _filtered(relation, check))
         if isinstance(compiled, QueryTest):
             results[position] = _query(db, check, compiled)
-        else:
-            scanned.append((position, check, compiled))
-    if scanned:
-        results.update(_scan(db, relation, scanned))
+        else:  # an aggregate of some rows is taken of these alone: it may be any expression
+            rows = _filtered(relation, check) if isinstance(compiled, TableTest) else relation
+            scanned.setdefault(rows, []).append((position, check, compiled))
+    for rows, tests in scanned.items():
+        results.update(_scan(db, rows, tests))
     return tuple(results[position] for position in range(len(checks)))
 
 
@@ -45,17 +49,14 @@ def _scan(
     outer: list[str] = []
     parameters: dict[str, Any] = {}
     for position, check, test in scanned:
-        where = f"({check.where})" if check.where else "TRUE"
         parameters |= check.parameters
-        if isinstance(test, RowTest):
-            inner.append(f"({where} AND ({test.fails})) AS sqlflow_fails_{position}")
-            inner.append(f"({where}) AS sqlflow_looks_{position}")
-            outer.append(f"count(*) FILTER (sqlflow_fails_{position}), count(*) FILTER (sqlflow_looks_{position})")
-        else:
-            inner.append(f"({where}) AS sqlflow_looks_{position}")
-            outer.append(
-                f"{test.measure} FILTER (sqlflow_looks_{position}), count(*) FILTER (sqlflow_looks_{position})"
-            )
+        if isinstance(test, TableTest):
+            outer.append(f"{test.measure}, count(*)")
+            continue
+        where = f"({check.where})" if check.where else "TRUE"
+        inner.append(f"({where} AND ({test.fails})) AS sqlflow_fails_{position}")
+        inner.append(f"({where}) AS sqlflow_looks_{position}")
+        outer.append(f"count(*) FILTER (sqlflow_fails_{position}), count(*) FILTER (sqlflow_looks_{position})")
     sql = f"SELECT {', '.join(outer)} FROM (SELECT {', '.join(inner)} FROM {relation})"
     try:
         row = db.execute(sql, parameters)[0]

@@ -33,6 +33,13 @@ class Connection:
             found: list[tuple[Any, ...]] = self.raw.execute(sql, dict(parameters or {})).fetchall()
             return found
 
+    def make(self, table: str, query: str, parameters: Mapping[str, Any] | None = None, kind: str = "TABLE") -> int:
+        """Make a table of a query, in the place of one of that name; returns how many rows it has."""
+        made = self.execute(f"CREATE OR REPLACE {kind} {table} AS {query}", parameters)
+        if not made:  # PIVOT is several statements to DuckDB, and the last one does not say
+            made = self.execute(f"SELECT count(*) FROM {table}")
+        return int(made[0][0])
+
     def arrow(self, sql: str, parameters: Mapping[str, Any] | None = None) -> Any:
         """Return a result as an Arrow table."""
         with self._guarded():

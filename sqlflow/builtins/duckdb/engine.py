@@ -62,7 +62,7 @@ class DuckDbEngine(Engine):
         except duckdb.Error as error:
             root.close()
             raise _cannot_open(error, path) from error
-        return DuckDbSession(root, Warehouse(root))
+        return DuckDbSession(root, Warehouse(root), sealed=opening.sealed)
 
 
 def _connected() -> Any:

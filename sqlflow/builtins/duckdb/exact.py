@@ -67,13 +67,11 @@ def listed(names: Iterable[str], casts: Mapping[str, str]) -> str:
 def set_aside(db: Connection, relation: str, names: Sequence[str]) -> int:
     """Move the rows that hold what does not fit out of a staged table; returns how many they were."""
     row = f"json_object({', '.join(f'{literal(name)}, {quote(name)}' for name in names)})"
-    made = db.execute(
-        f"CREATE OR REPLACE TEMP TABLE {INEXACT} AS SELECT {INEXACT} AS sqlflow_check, "
-        f"CAST({row} AS VARCHAR) AS sqlflow_raw FROM {relation} WHERE {INEXACT} IS NOT NULL"
-    )
+    aside = f"SELECT {INEXACT} AS sqlflow_check, CAST({row} AS VARCHAR) AS sqlflow_raw"
+    count = db.make(INEXACT, f"{aside} FROM {relation} WHERE {INEXACT} IS NOT NULL", kind="TEMP TABLE")
     db.execute(f"DELETE FROM {relation} WHERE {INEXACT} IS NOT NULL")
     db.execute(f"ALTER TABLE {relation} DROP COLUMN {INEXACT}")
-    return int(made[0][0])
+    return count
 
 
 def _is_whole(name: str, found: str) -> str:

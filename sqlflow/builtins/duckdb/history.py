@@ -109,7 +109,7 @@ def create(db: Connection, write: TableWrite) -> int:
     """Make the target of the versions in the batch alone; returns how many there are."""
     shape = shape_of(write)
     versions = _versions(shape, shape.events(write.staged.relation, shape.brought), shape.brought)
-    return int(db.execute(f"CREATE OR REPLACE TABLE {quoted(write.target)} AS {versions}")[0][0])
+    return db.make(quoted(write.target), versions)
 
 
 def update(db: Connection, write: TableWrite, alignment: Alignment) -> RowCounts:

@@ -55,8 +55,8 @@ def _numbered(db: Connection, write: TableWrite, *, hidden: bool) -> tuple[str, 
     if staged.materialized and staged.rows is not None and not staged.relation.startswith("(") and not hidden:
         return staged.relation, f"{BATCH}.rowid", staged.rows
     counted = f"SELECT *, row_number() OVER () AS sqlflow_row FROM {staged.relation}"
-    made = db.execute(f"CREATE OR REPLACE TEMP TABLE {NUMBERED} AS {counted}", staged.parameters)
-    return f"temp.{NUMBERED}", f"{BATCH}.sqlflow_row", int(made[0][0])
+    rows = db.make(f"temp.{NUMBERED}", counted, staged.parameters, kind="TEMP TABLE")
+    return f"temp.{NUMBERED}", f"{BATCH}.sqlflow_row", rows
 
 
 def _meet(db: Connection, write: TableWrite, alignment: Alignment, batch: str, row: str, *, hidden: bool) -> None:
@@ -82,9 +82,15 @@ def _meet(db: Connection, write: TableWrite, alignment: Alignment, batch: str, r
         f"ON {key_match(write.key, TARGET, BATCH)}"
     )
     if rest and db.execute(f"SELECT 1 FROM {MET} WHERE NOT sqlflow_differs LIMIT 1"):
+        # In one join DuckDB may take the columns that may differ for what it joins by, each row with each other.
+        pairs = (
+            f"SELECT m.rowid AS sqlflow_pair, m.sqlflow_old, {BATCH}.* FROM {MET} m JOIN {batch} {BATCH} "
+            f"ON m.sqlflow_row = {row} WHERE NOT m.sqlflow_differs"
+        )
         db.execute(
-            f"UPDATE {MET} m SET sqlflow_differs = TRUE FROM {batch} {BATCH}, {quoted(write.target)} {TARGET} "
-            f"WHERE NOT m.sqlflow_differs AND m.sqlflow_row = {row} AND m.sqlflow_old = {TARGET}.rowid AND ({rest})"
+            f"UPDATE {MET} SET sqlflow_differs = TRUE WHERE rowid IN (WITH sqlflow_pairs AS MATERIALIZED ({pairs}) "
+            f"SELECT sqlflow_pair FROM sqlflow_pairs {BATCH} JOIN {quoted(write.target)} {TARGET} "
+            f"ON {BATCH}.sqlflow_old = {TARGET}.rowid WHERE {rest})"
         )
 
 

@@ -25,6 +25,8 @@ class DuckDbRows:
         """Run a COPY statement in which `{query}` stands for the rows, or which is about files alone."""
         parameters = self.parameters if "{query}" in statement else {}
         rows = self.db.execute(statement.replace("{query}", self.sql), parameters)
+        if not rows and "{query}" in statement:  # PIVOT is several statements to DuckDB, and the last one does not say
+            rows = self.db.execute(f"SELECT count(*) FROM ({self.sql})", parameters)
         return int(rows[0][0]) if rows else 0
 
     def batches(self) -> Any:

@@ -156,8 +156,7 @@ def _replace(db: Connection, write: TableWrite, entry: Entry | None) -> Done:
         batch = f"({deduplicated(write)})" if write.on_duplicate != "error" else staged.relation
         in_place = entry is None or entry.kind == "table"  # a view cannot be replaced by a table
         fresh = write.target if in_place else beside(write.target, f"{STAGE_PREFIX}{name}")
-        made = db.execute(f"CREATE OR REPLACE TABLE {quoted(fresh)} AS FROM {batch}", staged.parameters)
-        rows = int(made[0][0])
+        rows = db.make(quoted(fresh), f"FROM {batch}", staged.parameters)
     if entry is not None and fresh != write.target:
         db.execute(f"DROP {entry.kind.upper()} {quoted(write.target)}")
     if fresh != write.target:

@@ -59,17 +59,13 @@ def sift(
             parameters |= check.parameters
     names = ", ".join(f"CASE WHEN {fails} THEN {literal(name)} END" for name, fails in tests)
     bad = " OR ".join(fails for _, fails in tests)
-    kept = "temp.sqlflow_aside"
-    made = db.execute(
-        f"CREATE OR REPLACE TEMP TABLE sqlflow_aside AS SELECT concat_ws('; ', {names}) AS sqlflow_check, * "
-        f"FROM {staged.relation} WHERE {bad}",
-        parameters,
-    )
-    count = int(made[0][0])
+    staging = "temp.sqlflow_aside"
+    caught = f"SELECT concat_ws('; ', {names}) AS sqlflow_check, * FROM {staged.relation} WHERE {bad}"
+    count = db.make(staging, caught, parameters, kind="TEMP TABLE")
     db.execute(f"DELETE FROM {staged.relation} WHERE {bad}", parameters)
     left = replace(staged, rows=None if staged.rows is None else staged.rows - count)
     told = tuple(_told(check, result, table) for check, result in zip(checks, results, strict=True))
-    return left, SetAside(table, kept, staged.schema, count), told
+    return left, SetAside(table, staging, staged.schema, count), told
 
 
 def _told(check: Check, result: CheckResult, table: str) -> CheckResult:
@@ -128,6 +124,6 @@ def rejected(db: Connection, query: str, table: str) -> SetAside | None:
     """Take what a reader could not read: a query of `sqlflow_check` (the reason) and `sqlflow_raw` (the text)."""
     if db.execute("SELECT 1 FROM duckdb_tables() WHERE temporary AND table_name = $name", {"name": INEXACT}):
         query = f"FROM ({query}) UNION ALL BY NAME FROM temp.{INEXACT}"  # read, but of another type than the column's
-    made = db.execute(f"CREATE OR REPLACE TEMP TABLE sqlflow_rejected AS {query}")
-    count = int(made[0][0])
-    return SetAside(table, "temp.sqlflow_rejected", TableSchema(()), count) if count else None
+    kept = "temp.sqlflow_rejected"
+    count = db.make(kept, query, kind="TEMP TABLE")
+    return SetAside(table, kept, TableSchema(()), count) if count else None

@@ -35,16 +35,20 @@ from .faults import translated
 from .outflow import DuckDbRows
 from .warehouse import ALIAS, Warehouse, quoted
 
+_WRITING = frozenset({"ALTER", "COPY", "CREATE", "CREATE_FUNC", "DELETE", "DROP", "INSERT", "MERGE_INTO", "UPDATE"})
+
 
 class DuckDbSession:
     """A session of the DuckDB engine. Used by one thread at a time; `interrupt` may come from any."""
 
     dialect = "duckdb"
 
-    def __init__(self, connection: Any, warehouse: Warehouse, *, forked: bool = False) -> None:
+    def __init__(self, connection: Any, warehouse: Warehouse, *, forked: bool = False, sealed: bool = False) -> None:
         self.db = Connection(connection, warehouse)
         self.warehouse = warehouse
         self._forked = forked
+        self.sealed = sealed
+        """Whether it reaches nothing outside and holds no rows: what `declare` makes is all there is."""
         self._teardown: list[str] = []
         self._staged: list[str] = []
         self._cleanup: list[Callable[[], None]] = []
@@ -57,7 +61,7 @@ class DuckDbSession:
         with translated():
             cursor = self.warehouse.root.cursor()
             cursor.execute(f"USE {quote(ALIAS)}")
-        return DuckDbSession(cursor, self.warehouse, forked=True)
+        return DuckDbSession(cursor, self.warehouse, forked=True, sealed=self.sealed)
 
     def prepare(self, schemas: Sequence[str]) -> None:
         """Create schemas and state tables, serially, before any step."""
@@ -158,7 +162,18 @@ class DuckDbSession:
 
     def fetch(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
         """Return all rows of a small result."""
+        self._refuse_writing(sql)
         return self.db.execute(sql, parameters)
+
+    def _refuse_writing(self, sql: str) -> None:
+        """Refuse what would change tables beside the one transaction that publishes; empty tables are free to."""
+        if self.sealed:
+            return
+        with translated():
+            kinds = {statement.type.name for statement in self.db.raw.extract_statements(sql)}
+        if found := sorted(kinds & _WRITING):
+            told = f"a query only may be fetched, found {found[0].replace('_', ' ')}"
+            raise StepError(told, hint="publish a ScriptWrite, so that it commits with the step", code="SF791")
 
     def arrow(self, sql: str, parameters: Mapping[str, Any] | None = None) -> Any:
         """Return a result as an Arrow table."""

@@ -58,11 +58,15 @@ def stage(db: Connection, source: Select | ArrowStream, batch: Batch) -> Staged:
         schema = db.schema_of(f"(\n{source.sql}\n)", source.parameters)
     if batch.since is not None and schema is not None:
         source = replace(source, sql=_within(source.sql, schema, batch))
+    marked = source.rejects is not None and schema is not None and schema.get(INEXACT) is not None
+    if schema is not None and marked:
+        schema = TableSchema(tuple(column for column in schema if column.name != INEXACT))
+    if batch.once and marked:
+        source = replace(source, sql=f"SELECT * EXCLUDE ({INEXACT}) FROM (\n{source.sql}\n) WHERE {INEXACT} IS NULL")
     if batch.once:
         return Staged(batch, f"(\n{source.sql}\n)", schema or TableSchema(()), materialized=False, source=source)
     staged = _make_table(db, f"(\n{source.sql}\n)", source.parameters, batch)
-    if source.rejects is not None and schema is not None and schema.get(INEXACT):
-        schema = TableSchema(tuple(column for column in schema if column.name != INEXACT))
+    if schema is not None and marked:
         staged = replace(staged, rows=(staged.rows or 0) - set_aside(db, staged.relation, schema.names))
     return replace(staged, schema=schema or db.schema_of(staged.relation), source=source)
 
@@ -90,7 +94,8 @@ def _within(sql: str, schema: TableSchema, batch: Batch) -> str:
 def columns(db: Connection, source: Select | ArrowStream) -> TableSchema:
     """Return the columns of a source; a stream is opened and closed again."""
     if isinstance(source, Select):
-        return db.schema_of(f"(\n{source.sql}\n)", source.parameters)
+        found = db.schema_of(f"(\n{source.sql}\n)", source.parameters)
+        return TableSchema(tuple(column for column in found if column.name != INEXACT))
     name = "sqlflow_arrow_columns"
     reader: Any = source.open()
     try:
@@ -161,11 +166,11 @@ def _make_table(db: Connection, relation: str, parameters: Mapping[str, Any], ba
         table = beside(batch.target, name)
         shown = quoted(table)
         db.execute(f"DROP TABLE IF EXISTS {shown}")
-        made = db.execute(f"CREATE TABLE {shown} AS FROM {relation}", parameters)
+        rows = db.make(shown, f"FROM {relation}", parameters)
     else:
         shown = f"temp.{quote(name)}"
-        made = db.execute(f"CREATE OR REPLACE TEMP TABLE {quote(name)} AS FROM {relation}", parameters)
-    return Staged(batch, shown, TableSchema(()), materialized=True, rows=int(made[0][0]), table=table)
+        rows = db.make(shown, f"FROM {relation}", parameters, kind="TEMP TABLE")
+    return Staged(batch, shown, TableSchema(()), materialized=True, rows=rows, table=table)
 
 
 def contracted(sql: str, schema: TableSchema, columns: Mapping[str, ColumnSpec]) -> str:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlflow.sdk import Example, ReadRequest, Rows, Select, WriteRequest, WriteResult
+from sqlflow.sdk import Example, ReadRequest, Rows, Select, WriteRequest, WriteResult, literal
 
 from .csvformat import CsvRead, CsvWrite
 from .csvpadding import unpadded
-from .csvtext import complaint, inspect, same_columns
+from .csvtext import CsvShape, complaint, inspect, same_columns
 from .local import LocalFileConnector, Verbatim, arguments, compression_of, file_list
 
 #: Lets the scan leave out what it cannot read, and write that to tables of its connection.
@@ -22,10 +22,17 @@ _KEEP = {
 }
 #: The type in a message is the one that the column was read as, not the one that it has.
 _REASON = "string_agg(DISTINCT regexp_replace(error_message, ' to ''[A-Z]+''$', ''), '; ')"
-_REJECTS = (
-    f"SELECT 'line ' || line || ': ' || {_REASON} AS sqlflow_check, any_value(csv_line) AS sqlflow_raw "
-    "FROM temp.sqlflow_csv_rejects GROUP BY line, file_id ORDER BY line"
-)
+
+
+def _rejects(files: Sequence[str]) -> str:
+    """Return the query of what could not be read; of several files, with their names."""
+    names = {position: Path(name).name for position, name in enumerate(files)} if len(files) > 1 else {}
+    named = "".join(f" WHEN {position} THEN {literal(name + ', ')}" for position, name in names.items())
+    file = f"CASE file_id{named} ELSE '' END || " if named else ""
+    return (
+        f"SELECT {file}'line ' || line || ': ' || {_REASON} AS sqlflow_check, any_value(csv_line) AS sqlflow_raw "
+        "FROM temp.sqlflow_csv_rejects GROUP BY line, file_id ORDER BY file_id, line"
+    )
 
 
 class CsvConnector(LocalFileConnector):
@@ -75,8 +82,17 @@ class CsvConnector(LocalFileConnector):
         }
 
         def scan(known: Mapping[str, str]) -> str:
+            if request.keep_rejects and settings["union_by_name"] and len(files) > 1:  # DuckDB has no rejects of these
+                apart = zip(files, read, strict=True)
+                return " UNION ALL BY NAME ".join(one(known, [path], inspect(Path(f), options)) for f, path in apart)
+            return one(known, read, shape)
+
+        def one(known: Mapping[str, str], paths: list[str], shape: CsvShape) -> str:
             types = {name: known[name.lower()] for name in shape.columns if name.lower() in known}
-            return f"SELECT * FROM read_csv({file_list(read)}{arguments({**settings, 'types': types or None})})"
+            named = {**settings, "types": types or None}
+            if request.keep_rejects:
+                named["union_by_name"] = None
+            return f"SELECT * FROM read_csv({file_list(paths)}{arguments(named)})"
 
         def typed(known: Mapping[str, str]) -> str:
             return scan({name.lower(): kind for name, kind in known.items()})
@@ -87,7 +103,7 @@ class CsvConnector(LocalFileConnector):
             scan(declared),
             explain=explain,
             cleanup=cleanup,
-            rejects=_REJECTS if request.keep_rejects else None,
+            rejects=_rejects(files) if request.keep_rejects else None,
             typed=None if options.all_text else typed,
         )
 

@@ -268,12 +268,12 @@ def test_a_write_conflict_is_transient_and_leaves_the_rows_of_the_other(root: Se
     """Two transactions that change one row: the second fails, may be tried again, and then commits."""
     other, session = root.fork(), root.fork()
     new = commit(session, FRESH, "new", mode=mode)
-    other.fetch("BEGIN TRANSACTION")
-    other.fetch("DELETE FROM t WHERE id = 2")
+    other.db.execute("BEGIN TRANSACTION")
+    other.db.execute("DELETE FROM t WHERE id = 2")
     with pytest.raises(TransientError):
         session.publish(new)
     assert (rows(root), ledger(root)) == (OLD, ["old"])
-    other.fetch("COMMIT")
+    other.db.execute("COMMIT")
     assert rows(root) == [(1, 10)]
     session.publish(new)
     assert (rows(root), ledger(root)) == ([(1, 10), (2, 200), (3, 300), (4, 400)], ["new", "old"])
