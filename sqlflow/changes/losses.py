@@ -45,6 +45,9 @@ def _changed(before: PlannedStep, after: PlannedStep, change: StepChange) -> Ite
     options = {option.name: option for option in change.options}
     for name, what in (("cursor.column", "the watermark starts anew"), ("key", "rows are matched by another key")):
         if name in options and before.plan.writes & after.plan.writes and old in KEEPING:
+            if name == "key" and new == "append" and options[name].now in (None, "[]"):
+                yield f"{target} has no key any more: a row that comes again is there twice"
+                continue
             yield f"{name.partition('.')[0]} of {target} is another: {what}, so --full-refresh may be needed"
     edited: Any = set(options) & set(after.given.sql)
     if edited and after.plan.incremental:

@@ -17,13 +17,13 @@ def run(
         list[str],
         typer.Argument(
             metavar="CODE|[KIND] NAME",
-            help="A problem code, or a step type, connector or check, its kind before it or not.",
+            help="A problem code; a step type, connector or check, its kind before it or not; a key of documents.",
             show_default=False,
         ),
     ],
     output: OutputOption = Output.text,
 ) -> int:
-    """Explain a problem code, or the options of a step type, connector or check."""
+    """Explain a problem code, the options of a step type, connector or check, or the keys of a document."""
     from sqlflow.codes import all_codes, explain
     from sqlflow.errors import SQLFlowError
     from sqlflow.pipeline import installed
@@ -37,13 +37,16 @@ def run(
     if found is None and len(words) == 1 and re.fullmatch(r"[A-Za-z]+\d+", name):
         found = meanings(installed()).get(name.upper())
     if found is None:
+        from .parts import known_parts, part_text
         from .reference import described, kinds_of, known_names
 
         kinds = kinds_of(" ".join(words[:-1]))
-        if (text := described(name, kinds)) is not None:
-            print(text)
+        part = part_text(name) if len(words) == 1 else None
+        if texts := [text for text in (part, described(name, kinds)) if text is not None]:
+            print("\n\n".join(texts))
             return 0
-        hint = did_you_mean(name, [*(all_codes() if len(words) == 1 else ()), *known_names(kinds)], noun="name")
+        alone = [*all_codes(), *known_parts()] if len(words) == 1 else []
+        hint = did_you_mean(name, [*alone, *known_names(kinds)], noun="name")
         raise SQLFlowError(f"nothing is called {name!r}", hint=hint)
     if output is Output.json:
         show_json(

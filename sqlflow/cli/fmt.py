@@ -47,7 +47,11 @@ def run(
         except CannotLayOut as reason:
             print(f"{source.file}: left as it is: {reason}", file=sys.stderr)
             continue
-        if text.encode() == file.read_bytes():
+        held = file.read_bytes()
+        written = text.encode()
+        if held.partition(b"\n")[0].endswith(b"\r"):  # lines end as they did: git may have made them so
+            written = written.replace(b"\n", b"\r\n")
+        if written == held:
             continue
         changed += 1
         if diff:
@@ -55,7 +59,7 @@ def run(
         else:
             print(f"{'would change' if check else 'changed'} {source.file}")
         if not (check or diff):
-            file.write_bytes(text.encode())
+            file.write_bytes(written)
     show_problems(problems, sys.stdout)
     verb = "would change" if check or diff else "changed"
     print(f"{plural(len(files), 'document')}: {f'{changed} {verb}' if changed else 'nothing to change'}")

@@ -62,7 +62,7 @@ def connector_text(catalog: Catalog, name: str) -> str:
     told = _describe("connector", found, catalog.kind("connector")[name][0].owner.distribution)
     enforced = [n for n in Resilience.model_fields if n in found.resilience]
     if enforced:
-        told += "\n\n  a named connection takes as well:\n" + "\n".join(_fields(Resilience, only=enforced))
+        told += "\n\n  a named connection takes as well:\n" + "\n".join(fields_text(Resilience, only=enforced))
     shown = "\n".join(f"    {line}" for line in document(found).splitlines())
     return f"{told}\n\n  example:\n{shown}"
 
@@ -74,8 +74,8 @@ def connector_data(catalog: Catalog, name: str) -> dict[str, Any]:
         "name": name,
         "description": (found.__doc__ or "").strip().splitlines()[0],
         "from": catalog.kind("connector")[name][0].owner.distribution,
-        **{title: _options(model) for title, model in _models("connector", found) if model is not None},
-        "a named connection takes as well": [o for o in _options(Resilience) if o["name"] in found.resilience],
+        **{title: options_data(model) for title, model in _models("connector", found) if model is not None},
+        "a named connection takes as well": [o for o in options_data(Resilience) if o["name"] in found.resilience],
         "modes": sorted(found.write_modes) if found.WriteOptions is not None else [],
         "example": document(found),
     }
@@ -94,11 +94,12 @@ def _describe(kind: str, item: Any, distribution: str) -> str:
     ]
     for title, model in _models(kind, item):
         if model is not None and model.model_fields:
-            lines += ["", f"  {title}:", *_fields(model)]
+            lines += ["", f"  {title}:", *fields_text(model)]
     return "\n".join(lines)
 
 
-def _fields(model: type[BaseModel], indent: str = "    ", only: Iterable[str] | None = None) -> list[str]:
+def fields_text(model: type[BaseModel], indent: str = "    ", only: Iterable[str] | None = None) -> list[str]:
+    """Describe the keys of a model, a line each; those within a key stand further in."""
     docs = field_docs(model)
     fields = {name: field for name, field in model.model_fields.items() if only is None or name in only}
     width = max(len(name) for name in fields)
@@ -109,11 +110,12 @@ def _fields(model: type[BaseModel], indent: str = "    ", only: Iterable[str] | 
         lines.append(f"{indent}{name.ljust(width)}  {doc} ({type_name(field)}, {told})")
         inner = _inner(field.annotation)
         if inner is not None:
-            lines += _fields(inner, indent + "  ")
+            lines += fields_text(inner, indent + "  ")
     return lines
 
 
-def _options(model: type[BaseModel]) -> list[dict[str, Any]]:
+def options_data(model: type[BaseModel]) -> list[dict[str, Any]]:
+    """Return the keys of a model as data."""
     docs = field_docs(model)
     found: list[dict[str, Any]] = []
     for name, field in model.model_fields.items():
@@ -125,7 +127,7 @@ def _options(model: type[BaseModel]) -> list[dict[str, Any]]:
             "description": " ".join(docs.get(name, "").split()),
         }
         inner = _inner(field.annotation)
-        found.append({**option, "keys": _options(inner)} if inner is not None else option)
+        found.append({**option, "keys": options_data(inner)} if inner is not None else option)
     return found
 
 

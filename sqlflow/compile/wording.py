@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from sqlflow.problem import Mark, Problem, closest, did_you_mean
@@ -79,23 +80,27 @@ def _told(message: str) -> str:
     return message.removesuffix(" You might need to add explicit type casts.")
 
 
+_QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
+
+
 def _remedy(error: CannotBind) -> str:
     if error.candidates and (meant := closest(error.name or "", error.candidates)):
         return f"did you mean {meant!r}?"
-    if "mbiguous" in error.message:
+    told = _QUOTED.sub("", error.message)  # names that a user chose are no words of the engine
+    if "mbiguous" in told:
         return "write the table in front of the column"
-    if "GROUP BY" in error.message:
+    if "GROUP BY" in told:
         return "add it to GROUP BY, or aggregate it"
-    if "types" in error.message or "ompare" in error.message or "cast" in error.message:
+    if "types" in told or "ompare" in told or "cast" in told:
         return "cast one side, or give the variable or column the type that is meant"
-    if "Set operations" in error.message:
+    if "Set operations" in told:
         return "let both sides select as many columns, or write union all by name"
-    if "Subquery returns" in error.message:
+    if "Subquery returns" in told:
         return "select one column there"
-    if "window functions" in error.message:
+    if "window functions" in told:
         return "filter with qualify, which comes after where and group by"
-    if "values were supplied" in error.message:
+    if "values were supplied" in told:
         return "give as many values as the table has columns, or name the columns that are given"
-    if " is no " in error.message:
+    if " is no " in told:
         return "write a value of that type, or cast the other side"
     return "check the SQL against the columns of the tables that it reads"

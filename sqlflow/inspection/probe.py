@@ -31,8 +31,6 @@ def main(answer: Path, asked: Mapping[str, Any]) -> None:
     tops = {entry["value"].split(":")[0].split(".")[0] for entry in asked["entries"]}
     origins = {top: _origin(top) for top in tops}
     sys.path[:0] = asked["roots"]
-    import typer  # noqa: F401 - a plugin that brings commands has to, so it costs nobody anything
-
     before = _libraries()
     started = time.perf_counter()
     host = host_of(
@@ -73,7 +71,8 @@ def _origin(top: str) -> str | None:
 def _libraries() -> set[str]:
     """Return the third-party libraries that are loaded now."""
     names = {name.split(".")[0] for name in sys.modules}
-    return {n for n in names if n not in sys.stdlib_module_names and n != GROUP and not n.startswith(("_", "cython_"))}
+    own = {GROUP, "typer", "shellingham", "annotated_doc"}  # of which commands are made
+    return {n for n in names if n not in sys.stdlib_module_names | own and not n.startswith(("_", "cython_"))}
 
 
 def _subject(kind: str, plugin: str, item: Any, tops: set[str]) -> dict[str, Any]:

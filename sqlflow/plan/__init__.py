@@ -13,8 +13,8 @@ from .model import Condition, EnginePlan, Plan, PlannedStep
 from .places import CheckPlace, Places
 from .planner import draft_plan, make_plan
 from .request import Asked, Request
+from .scope import Scope, Value
 from .sqlfields import SqlField, parse_ahead
-from .variables import Scope, Value
 
 __all__ = [
     "Asked",

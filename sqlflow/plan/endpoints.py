@@ -28,7 +28,7 @@ from sqlflow.spec import (
 
 from .guests import guarded, looked_up
 from .resilience import misplaced, note_idle
-from .variables import Scope
+from .scope import Scope
 
 _UNSET = re.compile(r"\$\{(env|secret):[^{}]*\}")
 

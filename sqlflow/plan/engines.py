@@ -12,7 +12,7 @@ from sqlflow.spec import Diagnosis, Mapping, Scalar, validate
 from .endpoints import without
 from .guests import looked_up
 from .model import EnginePlan
-from .variables import Scope
+from .scope import Scope
 
 
 def engine_plan(

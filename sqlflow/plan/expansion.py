@@ -22,7 +22,8 @@ from sqlflow.spec import (
 )
 
 from .endpoints import only
-from .variables import Scope, Value, coerce, infer
+from .scope import Scope, Value
+from .variables import coerce, infer
 
 
 @dataclass(frozen=True)

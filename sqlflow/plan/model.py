@@ -14,7 +14,7 @@ from sqlflow.spec import FailurePolicy, Resilience, Retry, Source
 
 from .places import Places
 from .request import Asked
-from .variables import Value
+from .scope import Value
 
 
 @dataclass(frozen=True)

@@ -37,9 +37,10 @@ from .profiles import check_profiles, declarations
 from .request import Request
 from .resilience import outlasted
 from .rules import reserved_schemas, shared_outputs, shared_tables
+from .scope import Scope
 from .selection import selected
 from .sqlfields import parse_ahead
-from .variables import Scope, resolve_variables
+from .variables import resolve_variables
 from .windows import with_windows
 
 DEFAULT_CONCURRENCY = 4

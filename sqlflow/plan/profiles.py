@@ -14,7 +14,8 @@ from sqlflow.spec import Diagnosis, Document, Mapping, Pipeline
 
 from .endpoints import Connections, DeclaredConnection
 from .engines import engine_plan
-from .variables import Declaration, Scope, resolve_variables
+from .scope import Scope
+from .variables import Declaration, resolve_variables
 
 
 def declarations(document: Document[Pipeline], workspace: Workspace) -> list[Declaration]:

@@ -37,7 +37,7 @@ from sqlflow.sql import (
     with_literals,
 )
 
-from .variables import Scope
+from .scope import Scope
 
 
 @dataclass
@@ -181,6 +181,8 @@ def _remedy(text: str, offset: int) -> str:
         return "a value cannot name a table: give the variable type: identifier and write ${name}"
     if re.search(r"\bselect\s+top$", before, re.IGNORECASE):
         return "write limit and the number at the end"
+    if before.endswith(";"):
+        return "one query makes a table; several statements are a step of type sql"
     found = re.match(r"\w+", rest)
     words = [found[0] if found else "", *re.findall(r"\w+$", before)]
     for word in (word for word in words if word.lower() not in _CLAUSES):

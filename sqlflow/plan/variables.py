@@ -7,24 +7,17 @@ from __future__ import annotations
 
 import json
 import re
-import traceback
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import date, datetime
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from sqlflow.errors import SQLFlowError
-from sqlflow.problem import Mark, Problem, did_you_mean
-from sqlflow.registry import Catalog, Unknown
-from sqlflow.sdk import Redactor, SecretPlace, SecretProvider
+from sqlflow.problem import Mark, did_you_mean
 from sqlflow.spec import (
     Diagnosis,
-    Expression,
     Node,
-    Resolved,
     Scalar,
     Variable,
     VariableType,
@@ -33,105 +26,9 @@ from sqlflow.spec import (
     substitute,
 )
 
+from .scope import Scope, Value
+
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-
-
-@dataclass(frozen=True)
-class Value:
-    """The value of a variable, its type, and where it came from. `known` false: an outside value is not set."""
-
-    name: str
-    type: VariableType
-    value: Any
-    origin: str
-    secret: bool = False
-    known: bool = True
-
-
-@dataclass(frozen=True)
-class Scope:
-    """Everything that `${...}` and `$name` may mean in one place."""
-
-    catalog: Catalog
-    environment: Mapping[str, str]
-    redactor: Redactor
-    run_id: str
-    started_at: datetime
-    profile: str | None
-    offline: bool
-    folder: Path = Path()
-    """The project's."""
-    noted: list[Problem] = field(default_factory=list)
-    """What secret providers warn of."""
-    values: Mapping[str, Value] = field(default_factory=dict)
-
-    def value(self, expression: Expression) -> Resolved | None:
-        """Return what an expression stands for; None when its name means nothing."""
-        if expression.kind == "var":
-            found = self.values.get(expression.name)
-            return None if found is None else Resolved(_plain(found.value), secret=found.secret, known=found.known)
-        if expression.kind == "env":
-            text = self.environment.get(expression.name, expression.default)
-            return Resolved(text if text is not None else f"${{env:{expression.name}}}", False, known=text is not None)
-        if expression.kind == "run":
-            return Resolved(self.run_id if expression.name == "id" else self.started_at.isoformat())
-        if expression.kind == "profile":
-            return Resolved(self.profile or "")
-        return self._secret(expression.name)
-
-    def is_identifier(self, name: str) -> bool:
-        """Tell whether a variable may be spliced into SQL."""
-        found = self.values.get(name)
-        return found is not None and found.type == "identifier"
-
-    def with_values(self, values: Mapping[str, Value]) -> Scope:
-        """Return a scope with further variables, which hide those of the same name."""
-        return replace(self, values={**self.values, **values})
-
-    def _secret(self, name: str) -> Resolved | None:
-        provider_name, _, key = name.partition("/")
-        try:
-            provider = self.catalog.secret_provider(provider_name)()
-        except Unknown:
-            return None
-        place = SecretPlace(self.folder, self._warn)
-        found = self._asked(provider, key, place) if provider.local or not self.offline else None
-        if found is None:
-            return Resolved(f"${{secret:{name}}}", False, known=False)
-        self.redactor.add(found)
-        return Resolved(found, False, secret=True)
-
-    def _asked(self, provider: SecretProvider, key: str, place: SecretPlace) -> str | None:
-        """Ask a provider; what it raises may hold the value, so only its kind is told."""
-        told = f"secret provider {provider.name!r} failed for {key!r}"
-        try:
-            found = provider.find(key, place)
-        except SQLFlowError:
-            raise
-        except Exception as error:  # noqa: BLE001 - a guest may raise anything
-            frame = traceback.extract_tb(error.__traceback__)[-1]
-            hint = f"it was raised in {frame.filename}, line {frame.lineno}; tell the authors of the provider"
-            self._note(Problem("SF601", f"{told}: {type(error).__name__}", None, hint))
-            return None
-        if found is not None and not isinstance(found, str):
-            hint = "this is a bug in the provider; tell its authors"
-            self._note(Problem("SF601", f"{told}: it returned {type(found).__name__}, expected str", None, hint))
-            return None
-        return found
-
-    def _warn(self, message: str, hint: str) -> None:
-        self._note(Problem("SF317", message, None, hint, "warning"))
-
-    def _note(self, problem: Problem) -> None:
-        if problem not in self.noted:
-            self.noted.append(problem)
-
-
-def _plain(value: Any) -> Any:
-    """Return a value as it stands in JSON."""
-    if isinstance(value, (date, datetime)):
-        return value.isoformat()
-    return list(value) if isinstance(value, (list, tuple)) else value
 
 
 @dataclass(frozen=True)

@@ -192,7 +192,7 @@ def _name_of(kind: str, item: Any, record: PluginRecord) -> str:
         return f"{record.name}.{getattr(item, '__name__', 'observer')}"
     if kind == "command":
         named = getattr(getattr(item, "info", None), "name", None)
-        return named if isinstance(named, str) else record.name  # Typer keeps a placeholder where no name is given
+        return named if isinstance(named, str) else record.name  # without one Typer keeps an object of its own
     return str(item.name)
 
 

@@ -88,6 +88,8 @@ def read_query(sql: str) -> References:
         statements = split(sql)
         if len(statements) == 1 and statements[0][2] == "MULTI":  # PIVOT with columns found at run time
             return _from_sqlglot(sql, statements[0][3], select=True)
+        if len(statements) > 1:
+            raise SqlSyntaxError("expected one SELECT, found several statements", statements[1][1])
         kind = statements[0][2].replace("_", " ") if statements else "nothing"
         raise SqlSyntaxError(f"expected a SELECT, found {kind}", statements[0][1] if statements else 0)
     found = tree.statements

@@ -319,3 +319,20 @@ def test_most_documents_are_laid_out(catalog):
 
     try_one()
     assert sum(done) > len(done) / 3
+
+
+def test_lines_end_as_they_did(tmp_path):
+    """A document whose lines end as on Windows keeps them so, and is canonical when only they differ."""
+    path = tmp_path / "a.yaml"
+    plain = "version: 1\nname: a\nsteps:\n- {type: transform, id: b, target: c.d, sql: select 1 as n}\n"
+    path.write_bytes(plain.encode().replace(b"\n", b"\r\n"))
+    done = subprocess.run(
+        [sys.executable, "-m", "sqlflow", "fmt", "a.yaml"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = path.read_bytes()
+    assert found.count(b"\r\n") == found.count(b"\n") > 3
+    done = subprocess.run(
+        [sys.executable, "-m", "sqlflow", "fmt", "--check", "a.yaml"], cwd=tmp_path, capture_output=True, check=False
+    )
+    assert (done.returncode, path.read_bytes()) == (0, found)

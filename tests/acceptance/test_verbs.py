@@ -199,6 +199,10 @@ def test_explanations(project):
         project, "explain", "sf201"
     )
     assert "on_duplicate" in sqlflow(project, "explain", "load")
+    assert "Makes one step for each value" in sqlflow(project, "explain", "for_each")
+    assert "max_failures" in sqlflow(project, "explain", "check")
+    told = sqlflow(project, "explain", "vars")
+    assert all(f"a key of {what}" in told for what in ("a pipeline", "a test", "a profile", "the project file"))
 
 
 def test_explanations_of_a_kind(project):
