@@ -11,11 +11,14 @@ from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
+
+from sqlflow.errors import StepError
 
 from .config import Columns, ConfigModel, Duration, Objection, WritesTable
 from .connector import Mode
 from .cursor import CursorOption
+from .intervals import parse_moment
 from .schema import Policy
 
 KEYED = frozenset({"merge", "delete_insert", "scd2"})
@@ -52,6 +55,15 @@ class Batches(ConfigModel):
 
     lookback: int = Field(default=0, ge=0)
     """Finished intervals before the newest that are run again each time, for late rows."""
+
+    @field_validator("initial")
+    @classmethod
+    def _is_a_moment(cls, text: str) -> str:
+        try:
+            parse_moment(text, what="initial")
+        except StepError as error:
+            raise ValueError(f"{error.message}; {error.hint}") from None
+        return text
 
 
 class WriteConfig(ConfigModel):
