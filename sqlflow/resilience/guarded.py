@@ -88,7 +88,7 @@ class Guarded(Connector[ConfigModel]):
         """Say how the rows come."""
         calls = self.calls
         if calls.guard is None:
-            return self._a(self.inner.read(request), "read", Select, ArrowStream)
+            return self._of_kind(self.inner.read(request), "read", Select, ArrowStream)
         end = calls.use()
         try:
             source = calls.tried("reading", lambda _: self._read(request))
@@ -109,7 +109,7 @@ class Guarded(Connector[ConfigModel]):
         asked = replace(request, stopped=lambda: over[0] or request.stopped(), pace=calls.wait_turn)
         return calls.once(
             "reading",
-            lambda: self._a(self.inner.read(asked), "read", Select, ArrowStream),
+            lambda: self._of_kind(self.inner.read(asked), "read", Select, ArrowStream),
             cancel=cancel,
             discard=_dispose,
             tells=lambda source: isinstance(source, Select),  # a stream may not have been asked for yet
@@ -135,7 +135,7 @@ class Guarded(Connector[ConfigModel]):
         """Write the rows. It is tried again here only while none of them has been taken."""
         calls, guard = self.calls, self.calls.guard
         if guard is None:
-            return self._a(self.inner.write(request, rows), "write", WriteResult)
+            return self._of_kind(self.inner.write(request, rows), "write", WriteResult)
         end = calls.use()
         outgoing = Outgoing(rows)
         try:
@@ -143,12 +143,12 @@ class Guarded(Connector[ConfigModel]):
 
             def written() -> WriteResult:
                 if guard.limit is None:
-                    return self._a(self.inner.write(asked, outgoing), "write", WriteResult)
+                    return self._of_kind(self.inner.write(asked, outgoing), "write", WriteResult)
                 watch = Watch(guard.limit, calls.around.interrupt)
                 outgoing.watch = watch
                 try:
                     with watch.running():
-                        return self._a(self.inner.write(asked, outgoing), "write", WriteResult)
+                        return self._of_kind(self.inner.write(asked, outgoing), "write", WriteResult)
                 except SQLFlowError as error:
                     if watch.fired:
                         raise silent(guard.limit, guard.doing("writing")) from error
@@ -169,7 +169,7 @@ class Guarded(Connector[ConfigModel]):
         """Name what is read or written."""
         return self.inner.place(config, options)
 
-    def _a(self, found: T, method: str, *kinds: type[Any]) -> T:
+    def _of_kind(self, found: T, method: str, *kinds: type[Any]) -> T:
         """Return what a method of the connector has returned, if that is what it has to return."""
         if isinstance(found, kinds):
             return found

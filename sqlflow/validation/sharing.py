@@ -45,10 +45,12 @@ def find_all(
     projects = cache(open_workspace)
     options = {**options, "projects": projects}
     finder = Finder(files, projects, options)
+    if count > 1:
+        with closing(Holding(catalog, **options)) as holding:
+            list(holding.first(paths[:1]))  # what every process needs is loaded before they part
+        count = processes(len(paths))  # which may have started threads: a project's functions do what they like
     if count == 1:
         return [finder.found(held) for held in hold_all(paths, catalog, made=made, **options)]
-    with closing(Holding(catalog, **options)) as holding:
-        list(holding.first(paths[:1]))  # what every process needs is loaded before they part
     with ExitStack() as stack:
         shares = [
             stack.enter_context(_share(catalog, finder, options, paths[number::count])) for number in range(count)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+
+from .conftest import Folder
 
 PIPELINE = """\
 version: 1
@@ -43,34 +43,16 @@ tests:
 ROWS = "day,amount\n2024-03-01,10\n2024-03-01,1\n"
 
 
-class Project:
+class Project(Folder):
     """A project of one pipeline in one folder, and its tests in another."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
         self.write("sqlflow.yaml", "version: 1\nname: shop\nspecs: ['pipelines/*.yaml', 'tests/**/*.yaml']\n")
         self.write("pipelines/shop.yaml", PIPELINE)
         self.write("orders.csv", ROWS)
         self.write("tests/shop.yaml", TESTS)
         self.write("tests/rows/orders.csv", ROWS)
-
-    def write(self, name: str, text: str) -> None:
-        """Write a file of the project."""
-        path = self.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-
-    def __call__(self, *words: str, code: int = 0) -> str:
-        """Run the command in the folder of the project and return what it said."""
-        done = subprocess.run(
-            [sys.executable, "-m", "sqlflow.cli.main", *words],
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == code, done.stdout + done.stderr
-        return done.stdout + done.stderr
 
 
 @pytest.fixture
@@ -121,7 +103,7 @@ def test_they_are_laid_out(project: Project) -> None:
     )
     project("fmt", "tests")
     want = "version: 1\nkind: test\npipeline: p\ntests:\n  - name: x\n    expect: {a: []}  # none\n"
-    assert (project.folder / "tests/shop.yaml").read_text() == want
+    assert (project.path / "tests/shop.yaml").read_text() == want
 
 
 def test_every_problem_is_told_at_its_place(project: Project) -> None:
