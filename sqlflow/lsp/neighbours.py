@@ -69,7 +69,7 @@ class Neighbours:
 
     def _hold(self, paths: set[Path]) -> set[str]:
         """Hold documents anew; returns the tables that are other than they were."""
-        made = self._around(self._known.items(), paths).tables
+        made = self._around(self._known.items(), paths).everything()
         moved: set[str] = set()
         for held in hold_all(sorted(paths), self._catalog, made=made, **self._options):
             now = Neighbour.of(held.plan, held.compiled.tables)
@@ -91,10 +91,10 @@ class Neighbours:
 
     @staticmethod
     def _around(documents: Iterable[tuple[Path, Neighbour]], but: set[Path]) -> Around:
-        found = Around()
+        found = Around({})
         for path, one in documents:
             if path not in but:
-                found.add(one.warehouse, one.made or {})
+                found.add(path, one.warehouse, one.made or {})
         return found
 
 

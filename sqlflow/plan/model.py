@@ -100,6 +100,8 @@ class Plan:
     """Warnings, and what could not be checked here."""
     partial: bool = False
     """Whether steps are missing that could not be planned."""
+    meant: frozenset[str] = frozenset()
+    """Tables that such steps name as their targets, in the form in which names are compared."""
     resilience: Mapping[str, Resilience] = field(default_factory=dict)
     """What core enforces around the calls of each named connection."""
 

@@ -22,6 +22,7 @@ from sqlflow.spec import (
     Sequence,
     as_text,
     describe,
+    is_interpolated,
     text_hint,
     validate,
 )
@@ -30,7 +31,7 @@ from .binding import StepBinder
 from .endpoints import Connections, declared_connections
 from .engines import engine_plan
 from .expansion import instances, is_plain_id
-from .graph import build, feeds, ordered
+from .graph import build, feeds, ordered, table_key
 from .inheritance import Inheritance
 from .model import Plan, PlannedStep
 from .profiles import check_profiles, declarations
@@ -73,7 +74,7 @@ def draft_plan(
     problems = planner.redactor.problems(wanted)
     if plan is None:
         return None, problems
-    return replace(plan, notes=tuple(problems), partial=planner.partial), problems
+    return replace(plan, notes=tuple(problems)), problems
 
 
 class _Planner:
@@ -87,7 +88,7 @@ class _Planner:
         self.request = request
         self.redactor = Redactor()
         self.loose: list[Problem] = list(workspace.problems)
-        self.partial = False
+        self.unplanned: list[Node] = []
 
     def plan(self) -> Plan | None:
         profile = self.workspace.profile(self.request.profile)
@@ -115,13 +116,13 @@ class _Planner:
         self.loose += [*shared_tables(steps), *shared_outputs(steps), *reserved_schemas(steps)]
         places = {name: (declared.node, declared.diagnosis) for name, declared in connections.declared.items()}
         self.loose += outlasted(steps, connections.resilience, places)
-        model = self.document.model
-        if model is None or engine is None:
+        if engine is None:
             return None
-        policy = model.failure_policy or profile.model.failure_policy or "continue"
+        model = self.document.model
+        policy = (model.failure_policy if model else None) or profile.model.failure_policy or "continue"
         return Plan(
-            pipeline=model.name,
-            description=model.description,
+            pipeline=name,
+            description=model.description if model else None,
             path=self.document.path,
             source=self.document.source,
             folder=self.workspace.folder,
@@ -141,6 +142,8 @@ class _Planner:
             select=self.request.select,
             exclude=self.request.exclude,
             resilience=connections.resilience,
+            partial=self.document.model is None or bool(self.unplanned),
+            meant=frozenset(table_key(name) for name in filter(None, map(_target, self.unplanned))),
         )
 
     def problems(self) -> list[Problem]:
@@ -251,7 +254,8 @@ class _Planner:
         steps: list[PlannedStep] = []
         inheritance = Inheritance(defaults_node)
         seen: dict[str, Node] = {}
-        for position, item in enumerate(node.items if isinstance(node, Sequence) else ()):
+        items = node.items if isinstance(node, Sequence) else []
+        for position, item in enumerate(items):
             named = item.values.get("id") if isinstance(item, Mapping) else None
             if not isinstance(item, Mapping) or not is_plain_id(named):
                 if isinstance(named, Scalar) and named.value is not None and not isinstance(named.value, str):
@@ -285,13 +289,20 @@ class _Planner:
                 bound = binder.bind(instance)
                 if bound is not None and not repeated:
                     steps.append(bound)
-                self.partial = self.partial or bound is None
+                if bound is None:
+                    self.unplanned.append(item)
         planned = {step.position for step in steps}
-        self.partial = self.partial or len(planned) < (len(node.items) if isinstance(node, Sequence) else 1)
+        self.unplanned += [item for position, item in enumerate(items) if position not in planned]
         inheritance.check(self.diagnosis)
         made = [output for step in steps for output in step.plan.outputs]
         self.loose += [p for place, p in binder.missing if place is None or not any(feeds(o, place) for o in made)]
         return steps
+
+
+def _target(item: Node) -> str | None:
+    """Return the table that a step names as its target, as far as it can be read off a step that is wrong."""
+    target = item.values.get("target") if isinstance(item, Mapping) else None
+    return target.text if isinstance(target, Scalar) and not is_interpolated(target.text) else None
 
 
 _STEP = re.compile(r"step '[^']*'|\bdefaults\b")

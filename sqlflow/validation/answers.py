@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlflow.cache import NOBODY, Answer, Columns, Depends, Files, Known, Store, tables_made
+from sqlflow.cache import NOBODY, Answer, Columns, Depends, Files, Known, Store, known_answers, tables_made
 from sqlflow.compile import Table
 from sqlflow.problem import Problem
+from sqlflow.project import open_workspace
 from sqlflow.registry import Catalog
 from sqlflow.sdk import Column, TableSchema
 
@@ -25,7 +26,10 @@ def problems_of(
     files: Files,
     **options: Any,
 ) -> Mapping[Path, Sequence[Problem]]:
-    """Return the problems of documents: those that are known, and those of the others, which are held and filed."""
+    """Return the problems of documents: those that are known, and those of the others, which are held and filed.
+
+    Where they need tables that none of them makes, the other documents of their projects are held as well.
+    """
     missing = [path for path in paths if path not in known.answers]
     found = find_all(missing, catalog, files, _tables(known), options)
     if _meets(found, known):  # a table that an answer rests on has another writer now
@@ -33,10 +37,29 @@ def problems_of(
         known.answers.clear()
     if store is not None:
         _file(found, known, store)
+    if _lacks(found, known) and (others := _beside(paths)):
+        every = [*paths, *others]
+        known = known_answers(every, store, options, files) if store is not None else Known({}, {})
+        told = problems_of(every, catalog, known, store, files, **options)
+        return {path: told[path] for path in paths}
     return {
         **{path: answer.problems for path, answer in known.answers.items()},
         **{one.path: one.problems for one in found},
     }
+
+
+def _lacks(found: Sequence[Finding], known: Known) -> bool:
+    """Tell whether documents need tables that nobody makes, as far as is known."""
+    made = {(_place(one), key) for one in found if one.wants is not None for key in one.wants.makes}
+    made |= {(answer.warehouse, key) for answer in known.answers.values() for key in answer.makes}
+    return any((_place(one), key) not in made for one in found if one.wants is not None for key in one.wants.needs)
+
+
+def _beside(paths: Sequence[Path]) -> Sequence[Path]:
+    """Return the documents of the projects of some, without these."""
+    asked = {path.resolve() for path in paths}
+    workspaces = {w.folder: w for w in map(open_workspace, {path.parent for path in paths}) if w.project is not None}
+    return [path for w in workspaces.values() for path in w.specs() if path.resolve() not in asked]
 
 
 def _file(found: Sequence[Finding], known: Known, store: Store) -> None:

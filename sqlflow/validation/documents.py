@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import graphlib
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -21,6 +19,7 @@ from sqlflow.registry import Catalog
 from sqlflow.spec import Document, Tests, read_document, unfinished
 from sqlflow.spectest import DeclaredTest, misnamed, tests_of
 
+from .order import Around, Wants, generations
 from .recorded import Recorded
 
 NOTHING: Mapping[Path, Mapping[str, Table]] = MappingProxyType({})
@@ -46,15 +45,6 @@ class Held:
     def made(self) -> Mapping[str, Table]:
         """Return the tables that it makes, by folded name, as far as anything is known of them."""
         return made_of(self.plan, self.compiled.tables) if self.plan is not None else {}
-
-
-@dataclass(frozen=True)
-class Wants:
-    """What a document needs of others, and what it makes: what decides when it is held."""
-
-    warehouse: Path | None
-    needs: frozenset[str]
-    makes: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -156,15 +146,18 @@ def hold_all(
     `Holding`.
     """
     found: dict[Path, Held] = {}
-    around = Around.of_others(made)
+    around = Around(made)
     with closing(Holding(catalog, **options)) as holding:
         for held in holding.first(paths):
             found[held.path] = held
-            around.add(held.warehouse, held.made)
+            around.add(held.path, held.warehouse, held.made)
+        for path, wants in holding.wants.items():
+            around.expect(path, wants)
         for generation in generations(holding.wants):
             for path in generation:
-                found[path] = held = holding.then(path, around.of(holding.wants[path].warehouse))
-                around.add(held.warehouse, held.made)
+                wants = holding.wants[path]
+                found[path] = held = holding.then(path, around.of(wants.warehouse, wants.needs))
+                around.add(path, held.warehouse, held.made)
     return [found[path] for path in dict.fromkeys(paths)]
 
 
@@ -191,81 +184,16 @@ def needs(plan: Plan) -> frozenset[str]:
 
 
 def makes(plan: Plan) -> frozenset[str]:
-    """Return the tables that a plan writes."""
-    return frozenset(table_key(name) for step in plan.steps for name in step.plan.writes)
+    """Return the tables that a plan writes, or that it means to with steps that cannot be planned."""
+    return frozenset(table_key(name) for step in plan.steps for name in step.plan.writes) | plan.meant
 
 
 def made_of(plan: Plan, tables: Mapping[str, Table]) -> Mapping[str, Table]:
-    """Return those of some tables that a plan makes."""
-    return {key: tables[key] for key in makes(plan) if key in tables}
+    """Return the tables that a plan makes, `tables` being those whose columns may be known."""
+    return {key: tables.get(key) or Table(key, None) for key in makes(plan)}
 
 
 def warehouse_of(plan: Plan) -> Path | None:
     """Return the file in which a plan keeps its tables; None: nobody else can see them."""
     engine = plan.engine
     return engine.storage.locate(engine.storage_config, plan.folder, default_name=engine.default_name).path
-
-
-@dataclass
-class Around:
-    """The tables that documents make, by their warehouse."""
-
-    tables: dict[Path, dict[str, Table]] = field(default_factory=lambda: defaultdict(dict))
-
-    @classmethod
-    def of_others(cls, made: Mapping[Path, Mapping[str, Table]]) -> Around:
-        """Take tables that are known already, by their warehouse."""
-        found = cls()
-        for warehouse, tables in made.items():
-            found.tables[warehouse].update(tables)
-        return found
-
-    def of(self, place: Path | None) -> Mapping[str, Table]:
-        """Return the tables that can be seen in a warehouse."""
-        return self.tables[place] if place is not None else {}
-
-    def add(self, place: Path | None, made: Mapping[str, Table]) -> None:
-        """Note what a document makes. A table that several documents write is nobody's to speak for."""
-        if place is None:
-            return
-        for key, table in made.items():
-            known = self.tables[place].get(key)
-            if known is None:
-                self.tables[place][key] = table
-            elif known.schema != table.schema:
-                self.tables[place][key] = Table(known.name, None)
-
-
-def generations(wants: Mapping[Path, Wants]) -> Iterator[Sequence[Path]]:
-    """Yield documents of which none needs another of its generation, only those of earlier ones.
-
-    Where documents need each other in a ring, the one that came first does without.
-    """
-    makers: dict[tuple[Path | None, str], list[Path]] = defaultdict(list)
-    for path, one in wants.items():
-        for key in one.makes:
-            makers[one.warehouse, key].append(path)
-    graph = {
-        path: [maker for key in sorted(one.needs) for maker in makers[one.warehouse, key] if maker != path]
-        for path, one in wants.items()
-    }
-    order = _broken_open(graph)
-    while order.is_active():
-        ready = order.get_ready()
-        yield ready
-        order.done(*ready)
-
-
-def _broken_open(graph: dict[Path, list[Path]]) -> graphlib.TopologicalSorter[Path]:
-    """Return the order of a graph; of each ring the first document is let go of the one before it."""
-    places = {path: place for place, path in enumerate(graph)}
-    while True:
-        order = graphlib.TopologicalSorter(graph)
-        try:
-            order.prepare()
-        except graphlib.CycleError as error:
-            ring = error.args[1][:-1]  # each is needed by the next
-            first = min(range(len(ring)), key=lambda i: places[ring[i]])
-            graph[ring[first]] = [path for path in graph[ring[first]] if path != ring[first - 1]]
-        else:
-            return order

@@ -16,7 +16,8 @@ from sqlflow.plan import Plan
 from sqlflow.problem import Problem
 from sqlflow.sdk import Role, role_of
 
-from .documents import Held, Projects, Wants, makes, needs
+from .documents import Held, Projects, makes, needs
+from .order import Wants
 
 _ENVIRONMENT = re.compile(r"\$\{env:(\w+)")
 _MAGIC = re.compile(r"[*?\[]")

@@ -23,8 +23,9 @@ from sqlflow.errors import SQLFlowError
 from sqlflow.project import open_workspace
 from sqlflow.registry import Catalog
 
-from .documents import Around, Holding, Wants, generations, hold_all
+from .documents import Holding, hold_all
 from .findings import Finder, Finding
+from .order import Around, Wants, generations
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -56,15 +57,17 @@ def find_all(
             stack.enter_context(_share(catalog, finder, options, paths[number::count])) for number in range(count)
         ]
         found = {one.path: one for share in shares for one in share.first()}
-        around = Around.of_others(made)
+        around = Around(made)
         for path in paths:
             if path in found:
                 _add(around, found[path])
         owners = {path: share for share in shares for path in share.wants}
         wants = {path: owners[path].wants[path] for path in paths if path in owners}
+        for path, wanted in wants.items():
+            around.expect(path, wanted)
         for generation in generations(wants):
             for share in shares:  # each is asked once, so that neither side writes while the other does
-                share.ask({p: _needed(wants[p], around) for p in generation if owners[p] is share})
+                share.ask({p: around.of(wants[p].warehouse, wants[p].needs) for p in generation if owners[p] is share})
             found |= {one.path: one for share in shares for one in share.answers()}
             for path in generation:
                 _add(around, found[path])
@@ -153,11 +156,6 @@ def _hold(
         pipe.send(error)
 
 
-def _needed(wants: Wants, around: Around) -> Mapping[str, Table]:
-    tables = around.of(wants.warehouse)
-    return {key: tables[key] for key in wants.needs if key in tables}
-
-
 def _add(around: Around, found: Finding) -> None:
     if found.wants is not None:
-        around.add(found.wants.warehouse, found.made)
+        around.add(found.path, found.wants.warehouse, found.made)

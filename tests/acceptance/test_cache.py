@@ -185,8 +185,21 @@ def test_a_pattern_that_matches_nothing_any_more_counts(project):
     assert [code for _, code, _ in project.call()] == ["SF501"]
 
 
-def test_one_document_alone_rests_on_nobody(project):
-    """What was known with the others is not what is known alone."""
+def test_one_document_alone_knows_its_project(project):
+    """Asked about alone, a document rests on what the others of its project make, as they are now."""
+    assert project.call("specs/more.yaml") == [(None, "SF000", MARKER)]
+    project.write("daily.sql", DAILY.replace("as revenue", "as income"))
+    for words in ([], ["--no-cache"]):
+        assert [(file, code) for file, code, _ in project.call("specs/more.yaml", *words)] == [
+            ("specs/more.yaml", "SF421")
+        ]
+    project.write("specs/orders.yaml", "version: [1")
+    assert [(file, code) for file, code, _ in project.call("specs/more.yaml")] == [("specs/more.yaml", "SF426")]
+
+
+def test_a_document_outside_of_every_project_rests_on_nobody(project):
+    """Without a project nothing is said of who belongs together."""
+    (project.folder / "sqlflow.yaml").unlink()
     assert [code for _, code, _ in project.call("specs/more.yaml")] == ["SF426"]
 
 

@@ -89,3 +89,28 @@ def test_two_writers_who_disagree_leave_a_table_unknown(tmp_path):
     (tmp_path / "more.yaml").write_text(ORDERS.replace("name: orders", "name: more").replace("order_id", "id"))
     (tmp_path / "marts.yaml").write_text(MARTS)
     assert told(tmp_path, "orders.yaml", "more.yaml", "marts.yaml")[2] == [("SF426", 8, "unchecked")]
+
+
+def test_a_ring_does_not_let_one_writer_speak_for_two(tmp_path):
+    """Where two documents make a table and one of them waits in a ring, its columns are not known to the other."""
+    (tmp_path / "sqlflow.yaml").write_text(PROJECT)
+    other = ORDERS.replace("name: orders", "name: other").replace("raw.orders", "marts.daily")
+    (tmp_path / "other.yaml").write_text(other)
+    (tmp_path / "orders.yaml").write_text(ORDERS.replace("2.5 as amount", "revenue from marts.daily"))
+    (tmp_path / "marts.yaml").write_text(MARTS.replace("sum(amuont)", "order_id"))
+    assert [code for code, *_ in told(tmp_path, "orders.yaml", "marts.yaml", "other.yaml")[0]] == ["SF426"]
+
+
+def test_a_document_with_faults_speaks_for_what_is_right(tmp_path):
+    """Tables of steps that are right are known to others; of a step that is wrong, that somebody makes its table."""
+    (tmp_path / "sqlflow.yaml").write_text(PROJECT)
+    wrong = "  - {id: wrong, type: transform, target: raw.wrong, sqll: select 1}\n"
+    (tmp_path / "orders.yaml").write_text(f"owner: me{ORDERS}{wrong}")
+    (tmp_path / "marts.yaml").write_text(MARTS)
+    reader = "  - {id: reader, type: transform, target: marts.wrong, sql: from raw.wrong}\n"
+    (tmp_path / "more.yaml").write_text(MARTS.replace("marts.daily", "marts.more").replace("amuont", "amount") + reader)
+    paths = [tmp_path / name for name in ("orders.yaml", "marts.yaml", "more.yaml")]
+    orders, marts, more = (one.compiled.problems for one in hold_all(paths, installed()))
+    assert [p.code for p in orders] == ["SF201", "SF201"]
+    assert [p.code for p in marts] == ["SF421"]
+    assert [(p.code, p.message.partition(",")[0]) for p in more] == [("SF426", "another document makes raw.wrong")]
