@@ -228,14 +228,14 @@ class Pipeline:
         """
         asked = Asked(full_refresh, since, until, changed)
         plan = self.plan(profile=profile, vars=vars, select=select, exclude=exclude, fail_fast=fail_fast, asked=asked)
-        return run_plan(plan, self.catalog, observers, stop, keep_open=_is_transient(plan))
+        return run_plan(plan, self.catalog, observers, stop, keep_open=plan.location.path is None)
 
     def resume(
         self, run_id: str | None = None, *, observers: Sequence[Observer] = (), stop: Event | None = None
     ) -> RunResult:
         """Go on with a run that ended early: what failed, was stopped, or never started."""
         plan, interrupted = self.plan_again(run_id)
-        keep_open = _is_transient(plan)
+        keep_open = plan.location.path is None
         return run_plan(plan, self.catalog, observers, stop, keep_open=keep_open, interrupted=interrupted)
 
 
@@ -294,11 +294,6 @@ def _request(
         sources=sources,
         asked=asked or Asked(),
     )
-
-
-def _is_transient(plan: Plan) -> bool:
-    engine = plan.engine
-    return engine.storage.locate(engine.storage_config, plan.folder, default_name=engine.default_name).path is None
 
 
 def _text(value: Any) -> str:

@@ -69,6 +69,23 @@ def _schema(table: str) -> str | None:
     return parts[-2] if len(parts) > 1 else None
 
 
+class WrittenTwice(LintRule):
+    """What a pipeline writes anew in every run, and another one writes, too: each takes the other's rows away."""
+
+    name = "SF815"
+    title = "Written by two pipelines"
+
+    def find(self, pipeline: LintPipeline) -> Iterable[Finding]:
+        """Find tables and files that a step replaces and another pipeline writes."""
+        for step in pipeline.steps:
+            if step.plan.mode != "replace" and not step.plan.makes_view:
+                continue
+            for written in sorted({*step.writes, *step.plan.outputs} & pipeline.also_written.keys()):
+                told = f"step {step.id!r} replaces {written}, which {pipeline.also_written[written]} writes, too"
+                hint = "write another target, or let both of them add with append or merge"
+                yield Finding(told, (*step.path, "target"), hint)
+
+
 class StarIntoExport(LintRule):
     """`select *` decides which columns leave the warehouse without anybody having written them."""
 
@@ -215,11 +232,11 @@ def _texts(data: Any, path: DocumentPath) -> Iterator[tuple[DocumentPath, str]]:
 
 RULES: Sequence[type[LintRule]] = (
     UnusedVariable, UnusedConnection, UnusedStep, StarIntoExport, BlindAppend, UncheckedKey, MoodySql, CommaJoin,
-    PlainSecret,
+    PlainSecret, WrittenTwice,
 )  # fmt: skip
 
 
 @hookimpl
 def sqlflow_lint_rules() -> Sequence[type[LintRule]]:
-    """Bring the rules `SF801` to `SF809`."""
+    """Bring the rules `SF801` to `SF809`, and `SF815`."""
     return RULES

@@ -16,7 +16,7 @@ from .validate import collect
 
 if TYPE_CHECKING:
     from sqlflow.codes import Explanation
-    from sqlflow.lint import Subject
+    from sqlflow.lint import Footprint, Subject
     from sqlflow.project import Workspace
     from sqlflow.registry import Catalog
 
@@ -51,7 +51,8 @@ def run(
         if not specs and workspace.document is not None:
             subjects.append(Subject(workspace.document))
         broken = _own(group, workspace, catalog, profile, variables(var), everything=not specs)
-        found += lint(subjects, catalog, workspace.project.lint if workspace.project else {}, broken)
+        beside = _beside(group, workspace, catalog, profile, variables(var))
+        found += lint(subjects, catalog, workspace.project.lint if workspace.project else {}, broken, beside)
     problems = list(dict.fromkeys([*problems, *found]))
     if output is Format.text:
         _show(files, problems)
@@ -112,6 +113,18 @@ def _subjects(
         if isinstance(document, Document):
             found.append(Subject(document, plan))
     return found
+
+
+def _beside(
+    files: list[Path], workspace: Workspace, catalog: Catalog, profile: str | None, var: dict[str, str]
+) -> list[Footprint]:
+    """Return what the other pipelines of a project read and write, as far as they can be planned."""
+    if workspace.project is None:
+        return []
+    asked = {file.resolve() for file in files}
+    others = [path for path in workspace.specs() if path.resolve() not in asked]
+    subjects = _subjects(others, workspace, catalog, profile, var, [])
+    return [subject.footprint for subject in subjects if subject.footprint is not None]
 
 
 def _own(

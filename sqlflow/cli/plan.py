@@ -146,9 +146,7 @@ def inventory(plan: Plan) -> tuple[dict[str, TableInfo], str | None]:
     from sqlflow.plan import table_key
     from sqlflow.run import open_session
 
-    engine = plan.engine
-    location = engine.storage.locate(engine.storage_config, plan.folder, default_name=engine.default_name)
-    if not location.exists:
+    if not plan.location.exists:
         return {}, None
     try:
         session = open_session(plan, read_only=True)

@@ -295,10 +295,7 @@ class Ground:
             return self._missing(named, what, mark)
         if key in self.around and self.warehouse is None:
             return self._missing(named, f"another document makes {named}, and its columns are not known", mark)
-        location = self.plan.engine.storage.locate(
-            self.plan.engine.storage_config, self.plan.folder, default_name=self.plan.engine.default_name
-        )
-        if self.warehouse is not None or location.path is None:
+        if self.warehouse is not None or self.plan.location.path is None:
             return None
         known = [table.name for table in self.tables.values() if table_key(table.name) != key]
         known += error.candidates

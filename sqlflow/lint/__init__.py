@@ -4,6 +4,7 @@ Must not know which rules there are, or how findings are shown.
 """
 
 from .findings import lint
+from .footprint import Footprint
 from .view import Subject
 
-__all__ = ["Subject", "lint"]
+__all__ = ["Footprint", "Subject", "lint"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -12,6 +11,7 @@ from sqlflow.problem import Mark, Problem, Severity, did_you_mean
 from sqlflow.registry import Catalog
 from sqlflow.sdk import MASK, LintLevel, LintRule, Redactor
 
+from .footprint import Elsewhere, Footprint
 from .suppression import Suppression, suppressions
 from .view import Subject
 
@@ -27,22 +27,19 @@ def lint(
     catalog: Catalog,
     levels: Mapping[str, LintLevel],
     own: Sequence[Problem] = (),
-    read_elsewhere: frozenset[str] = frozenset(),
+    beside: Iterable[Footprint] = (),
 ) -> list[Problem]:
     """Return what the rules find in documents that are looked at together, in the order of files and lines.
 
-    `own` is what the project's own rules have found in them; comments silence it alike. `read_elsewhere` are tables
-    that documents read which are not among them.
+    `own` is what the project's own rules have found in them; comments silence it alike. `beside` is what
+    other pipelines read and write.
     """
     rules = [rule() for rule in catalog.lint_rules() if levels.get(rule.name, rule.level) != "off"]
     known = {*catalog.names("lint rule"), OWN}
     found: list[Problem] = []
-    reads = [subject.reads() for subject in subjects]
-    readers = Counter(table for tables in (*reads, read_elsewhere) for table in tables)
-    every = frozenset(readers)
-    for subject, tables in zip(subjects, reads, strict=True):
-        others = every.difference(table for table in tables if readers[table] == 1)
-        found += _of(subject, rules, levels, known, catalog, others, own)
+    elsewhere = Elsewhere([*(s.footprint for s in subjects if s.footprint is not None), *beside])
+    for subject in subjects:
+        found += _of(subject, rules, levels, known, catalog, elsewhere, own)
     texts = {source.file for subject in subjects for source in subject.sources}
     found += [problem for problem in own if problem.mark is None or problem.mark.file not in texts]
     found = Redactor.joined(s.plan.redactor for s in subjects if s.plan is not None).problems(found)
@@ -55,11 +52,12 @@ def _of(
     levels: Mapping[str, LintLevel],
     known: set[str],
     catalog: Catalog,
-    others: frozenset[str],
+    elsewhere: Elsewhere,
     own: Sequence[Problem],
 ) -> Iterator[Problem]:
-    seen = subject.view(catalog, others)
-    comments = [comment for source in subject.sources for comment in suppressions(source)]
+    seen = subject.view(catalog, elsewhere)
+    comments = [*suppressions(subject.document.source, subject.document.root)]
+    comments += [comment for source in subject.sql_sources for comment in suppressions(source)]
     looked: set[str] = {OWN} if own else set()
     hidden: dict[tuple[str, int], list[str]] = {}
     found: list[Problem] = []

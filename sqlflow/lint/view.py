@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, get_args
 
 from sqlflow.errors import SQLFlowError
@@ -22,8 +23,10 @@ from sqlflow.sdk import (
     SqlSpot,
     roles,
 )
-from sqlflow.spec import Document, Mapping, Node, Scalar, Source, find, is_interpolated, read_source, to_data
+from sqlflow.spec import Document, Mapping, Node, Scalar, Source, find, is_interpolated, read_source, scalars, to_data
 from sqlflow.sql import Reference, read_habits, read_script_habits
+
+from .footprint import Elsewhere, Footprint
 
 _USE = re.compile(r"\$\{?([A-Za-z_]\w*)")
 
@@ -40,16 +43,22 @@ class Subject:
     @property
     def sources(self) -> list[Source]:
         """The texts of the subject: the document, and the SQL files that it names."""
-        return [self.document.source, *{id(source): source for source in self.files.values()}.values()]
+        return [self.document.source, *self.sql_sources]
 
-    def view(self, catalog: Catalog, read_elsewhere: frozenset[str] = frozenset()) -> LintPipeline:
+    @property
+    def sql_sources(self) -> list[Source]:
+        """The SQL files that the document names, as far as they have been looked at."""
+        return [*{id(source): source for source in self.files.values()}.values()]
+
+    def view(self, catalog: Catalog, elsewhere: Elsewhere) -> LintPipeline:
         """Return what rules see."""
         root = self.document.root
         secrets = frozenset(_secret_fields(root, catalog, self.plan))
-        if self.plan is None:
+        footprint = self.footprint
+        if self.plan is None or footprint is None:
             return LintPipeline(self.document.path.name, to_data(root), secret_fields=secrets)
         steps = tuple(self._step(step) for step in self.plan.steps)
-        texts = [scalar.text for scalar in _scalars(root)]
+        texts = [scalar.text for scalar in scalars(root)]
         used = _USE.findall("\n".join([*texts, *(source.text for source in self.files.values())]))
         below = [node for key in ("steps", "defaults") if (node := self.document.node(key)) is not None]
         return LintPipeline(
@@ -59,14 +68,16 @@ class Subject:
             variables=_keys(self.document.node("vars")),
             used_variables=frozenset(used),
             connections=_keys(self.document.node("connections")),
-            used_connections=frozenset(scalar.text for node in below for scalar in _scalars(node)),
-            read_elsewhere=read_elsewhere,
+            used_connections=frozenset(name for node in below for name in _connections(node)),
+            read_elsewhere=elsewhere.read(footprint),
+            also_written=elsewhere.also_written(footprint),
             secret_fields=secrets,
         )
 
-    def reads(self) -> frozenset[str]:
-        """Return every table that the pipeline reads."""
-        return frozenset(table_key(t) for step in (self.plan.steps if self.plan else ()) for t in step.reads)
+    @cached_property
+    def footprint(self) -> Footprint | None:
+        """What the pipeline reads and writes where others meet it."""
+        return Footprint.of(self.plan) if self.plan is not None else None
 
     def _step(self, step: PlannedStep) -> LintStep:
         path: DocumentPath = ("steps", step.position)
@@ -142,12 +153,14 @@ def _spots(found: tuple[Reference, ...], name: str) -> tuple[SqlSpot, ...]:
     return tuple(SqlSpot(reference.name, name, reference.offset) for reference in found)
 
 
-def _scalars(node: Node) -> Iterator[Scalar]:
+def _connections(node: Node) -> Iterator[str]:
+    """Yield what is written under `connection`, however deep."""
     if isinstance(node, Scalar):
-        yield node
         return
-    for inner in node.values.values() if isinstance(node, Mapping) else node.items:
-        yield from _scalars(inner)
+    for key, inner in node.values.items() if isinstance(node, Mapping) else enumerate(node.items):
+        if key == "connection" and isinstance(inner, Scalar):
+            yield inner.text
+        yield from _connections(inner)
 
 
 def _keys(node: Node | None) -> frozenset[str]:

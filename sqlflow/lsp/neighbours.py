@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sqlflow.compile import Table
+from sqlflow.lint import Footprint
 from sqlflow.plan import Plan, table_key
 from sqlflow.problem import Mark
 from sqlflow.registry import Catalog
-from sqlflow.validation import Around, hold_all, made_of, needs, warehouse_of
+from sqlflow.validation import Around, hold_all, made_of, needs
 
 PASSES = 20
 """Times that documents are held again, one after the other's change; a ring of documents may never come to rest."""
@@ -27,6 +28,7 @@ class Neighbour:
     made: Mapping[str, Table] | None = None
     needs: frozenset[str] = frozenset()
     writers: Mapping[str, Mark] | None = None
+    footprint: Footprint | None = None
 
     @classmethod
     def of(cls, plan: Plan | None, tables: Mapping[str, Table]) -> Neighbour:
@@ -34,7 +36,7 @@ class Neighbour:
         if plan is None:
             return cls()
         writers = {table_key(table): step.mark for step in plan.steps for table in step.plan.writes}
-        return cls(warehouse_of(plan), made_of(plan, tables), needs(plan), writers)
+        return cls(plan.location.path, made_of(plan, tables), needs(plan), writers, Footprint.of(plan))
 
     def moved(self, before: Neighbour) -> set[str]:
         """Return the tables that are other than they were."""
@@ -88,6 +90,11 @@ class Neighbours:
             for key, mark in (one.writers or {}).items() if other != path else ():
                 found.setdefault(key, []).append((other, mark))
         return found
+
+    def footprints(self, path: Path, opened: Mapping[Path, Neighbour]) -> list[Footprint]:
+        """Return what the other documents read and write."""
+        others = {other: one for other, one in {**self._known, **opened}.items() if other != path}
+        return [one.footprint for one in others.values() if one.footprint is not None]
 
     @staticmethod
     def _around(documents: Iterable[tuple[Path, Neighbour]], but: set[Path]) -> Around:

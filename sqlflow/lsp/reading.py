@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -22,10 +21,9 @@ from sqlflow.problem import Mark, Problem
 from sqlflow.project import Workspace, display, open_workspace
 from sqlflow.registry import Catalog
 from sqlflow.root import PROJECT_FILE
-from sqlflow.sdk import TableSchema, split_name
+from sqlflow.sdk import TableSchema
 from sqlflow.spec import Document, Source, parse_pipeline
 from sqlflow.spectest import misnamed, tests_of
-from sqlflow.validation import warehouse_of
 
 from .neighbours import Neighbour, Neighbours
 
@@ -77,7 +75,6 @@ class Desk:
         self.catalog: Catalog = installed()
         self.bench = Bench()
         self._last: dict[Path, Reading] = {}
-        self._words: dict[Path, dict[Path, frozenset[str]]] = {}
         self._neighbours: dict[Path, Neighbours] = {}
         self._looked: set[Path] = set()
 
@@ -100,7 +97,6 @@ class Desk:
         """Forget a document that is closed, or what stood in files that may have changed."""
         if path is not None:
             self._last.pop(path, None)
-        self._words.clear()
         self._looked.clear()
 
     def close(self) -> None:
@@ -113,15 +109,15 @@ class Desk:
         draft = pipeline.draft(profile=self.profile, vars=self.variables)
         opened = {other: reading.neighbour for other, reading in self._last.items()}
         others = self._around(workspace) if draft.plan is not None else None
-        around = others.around(path, warehouse_of(draft.plan), opened) if others and draft.plan else {}
+        around = others.around(path, draft.plan.location.path, opened) if others and draft.plan else {}
         compiled = draft.compile(self.bench, around=around)
         problems, plan = compiled.problems, draft.plan
         if plan is not None and isinstance(document, Document) and not any(p.severity == "error" for p in problems):
             tests = tests_of(document)
             problems = (*problems, *misnamed(tests, plan, compiled, self.catalog, self.bench, self.profile))
             levels = workspace.project.lint if workspace.project is not None else {}
-            elsewhere = self._read_elsewhere(plan, workspace)
-            problems = (*problems, *lint([Subject(document, plan)], self.catalog, levels, read_elsewhere=elsewhere))
+            beside = others.footprints(path, opened) if others is not None else []
+            problems = (*problems, *lint([Subject(document, plan)], self.catalog, levels, beside=beside))
         written = others.writers(path, opened) if others is not None else {}
         return Reading(path, shown, workspace, problems, plan, compiled.tables, around, written)
 
@@ -136,15 +132,6 @@ class Desk:
             self._looked.add(folder)
         return known
 
-    def _read_elsewhere(self, plan: Plan, workspace: Workspace) -> frozenset[str]:
-        """Return the tables of a plan that other documents of the project speak of."""
-        words = self._words.get(workspace.folder)
-        if words is None:
-            words = self._words[workspace.folder] = {p: _words(p) for p in workspace.specs()}
-        others = frozenset[str]().union(*(found for p, found in words.items() if p != plan.path))
-        written = {table for step in plan.steps for table in step.plan.writes}
-        return frozenset(table_key(table) for table in written if split_name(table)[-1] in others)
-
 
 def is_spec(path: Path, text: str, projects: Mapping[Path, str]) -> bool:
     """Tell whether a text is a pipeline or a project file; other YAML is nobody's business here."""
@@ -152,12 +139,6 @@ def is_spec(path: Path, text: str, projects: Mapping[Path, str]) -> bool:
         return True
     workspace = open_workspace(path, projects)
     return workspace.project is not None and path in workspace.specs()
-
-
-def _words(path: Path) -> frozenset[str]:
-    with suppress(OSError):
-        return frozenset(re.findall(r"\w+", path.read_text(encoding="utf-8", errors="ignore")))
-    return frozenset()
 
 
 def _with_last(reading: Reading, last: Reading | None) -> Reading:

@@ -111,8 +111,7 @@ def open_book(plan: Plan, catalog: Catalog, *, write: bool = False, or_empty: bo
 
 
 def _session(plan: Plan, *, or_empty: bool, write: bool) -> Session:
-    engine = plan.engine
-    location = engine.storage.locate(engine.storage_config, plan.folder, default_name=engine.default_name)
+    engine, location = plan.engine, plan.location
     if or_empty and not (location.path is not None and location.exists):
         nowhere = Opening(StorageLocation(None, exists=False), plan.folder)
         return engine.engine.open(engine.engine_config, nowhere)

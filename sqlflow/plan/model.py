@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlflow.problem import Mark, Problem
-from sqlflow.sdk import Engine, Redactor, StepInput, StepPlan, StepType, StorageBackend, Window
+from sqlflow.sdk import Engine, Redactor, StepInput, StepPlan, StepType, StorageBackend, StorageLocation, Window
 from sqlflow.spec import FailurePolicy, Resilience, Retry, Source
 
 from .places import Places
@@ -104,6 +104,12 @@ class Plan:
     """Tables that such steps name as their targets, in the form in which names are compared."""
     resilience: Mapping[str, Resilience] = field(default_factory=dict)
     """What core enforces around the calls of each named connection."""
+
+    @property
+    def location(self) -> StorageLocation:
+        """Where its tables are kept, and whether there is anything yet, looked at now."""
+        engine = self.engine
+        return engine.storage.locate(engine.storage_config, self.folder, default_name=engine.default_name)
 
     def step(self, step_id: str) -> PlannedStep:
         """Return a step by its id."""

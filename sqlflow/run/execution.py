@@ -14,7 +14,7 @@ from sqlflow.errors import PluginBroken, StepError
 from sqlflow.holder import Claim, Holder, opened
 from sqlflow.plan import Plan
 from sqlflow.registry import Catalog, load_functions
-from sqlflow.sdk import Observer, Opening, RunFinished, RunStarted, Session, StorageLocation, Udf, split_name
+from sqlflow.sdk import Observer, Opening, RunFinished, RunStarted, Session, Udf, split_name
 from sqlflow.version import __version__
 
 from .bus import Bus
@@ -37,14 +37,9 @@ class Finished:
 
 def open_session(plan: Plan, *, read_only: bool = False) -> Session:
     """Open the warehouse of a plan. Raises WarehouseLocked when another process writes it."""
-    engine, location = plan.engine, _location(plan)
+    engine, location = plan.engine, plan.location
     opening = Opening(location, plan.folder, read_only)
     return opened(location, lambda: engine.engine.open(engine.engine_config, opening))
-
-
-def _location(plan: Plan) -> StorageLocation:
-    engine = plan.engine
-    return engine.storage.locate(engine.storage_config, plan.folder, default_name=engine.default_name)
 
 
 def register_functions(plan: Plan, catalog: Catalog, session: Session) -> None:
@@ -98,7 +93,7 @@ def _execute(
     except BaseException:
         journal.abandon()
         raise
-    claim = Claim(_location(plan), Holder(f"run {plan.run_id}", plan.pipeline))
+    claim = Claim(plan.location, Holder(f"run {plan.run_id}", plan.pipeline))
     finished = False
     try:
         claim.make()

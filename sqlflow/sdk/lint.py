@@ -7,8 +7,8 @@ they are switched off or tolerated, is not its business.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 from .config import ConfigModel, Role, roles
@@ -70,7 +70,10 @@ class LintPipeline:
     """Connections that the document declares."""
     used_connections: frozenset[str] = frozenset()
     read_elsewhere: frozenset[str] = frozenset()
-    """Tables that other pipelines read, of those that are looked at together."""
+    """Tables that other pipelines of the project read."""
+    also_written: Mapping[str, str] = field(default_factory=dict)
+    """What this pipeline writes and another of the project as well, and the document of that one: tables as in
+    `LintStep.writes`, and places outside of the warehouse as in `StepPlan.outputs`."""
     secret_fields: frozenset[DocumentPath] = frozenset()
     """Places of options that the owner of a connector has declared to be secrets."""
 

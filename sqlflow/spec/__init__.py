@@ -23,7 +23,7 @@ from .model import (
     Rule,
     Tests,
 )
-from .node import Mapping, Node, Path_, Scalar, Sequence, Source, find, to_data
+from .node import Mapping, Node, Path_, Scalar, Sequence, Source, find, scalars, to_data
 from .reader import (
     expects_nothing,
     parse_document,
@@ -120,6 +120,7 @@ __all__ = [
     "recorded",
     "resolve",
     "rewrite",
+    "scalars",
     "substitute",
     "text_hint",
     "to_data",

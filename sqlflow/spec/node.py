@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -122,6 +123,15 @@ def find(node: Node, path: Path_) -> tuple[Node, Scalar | None]:
         elif isinstance(node, Sequence) and isinstance(part, int) and part < len(node.items):
             key, node = None, node.items[part]
     return node, key
+
+
+def scalars(node: Node) -> Iterator[Scalar]:
+    """Yield every single value below a node, in document order; what aliases share comes each time."""
+    if isinstance(node, Scalar):
+        yield node
+        return
+    for inner in node.values.values() if isinstance(node, Mapping) else node.items:
+        yield from scalars(inner)
 
 
 def count(node: Node) -> int:

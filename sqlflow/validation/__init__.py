@@ -5,8 +5,8 @@ Prints nothing, and must not know how problems are shown.
 """
 
 from .answers import problems_of
-from .documents import Held, hold_all, made_of, needs, warehouse_of
+from .documents import Held, hold_all, made_of, needs
 from .order import Around
 from .recorded import Recorded
 
-__all__ = ["Around", "Held", "Recorded", "hold_all", "made_of", "needs", "problems_of", "warehouse_of"]
+__all__ = ["Around", "Held", "Recorded", "hold_all", "made_of", "needs", "problems_of"]

@@ -88,9 +88,9 @@ class Holding:
             plan = planned.draft.plan
             if plan is not None and (needed := needs(plan)):
                 self._waiting[planned.path] = planned
-                self.wants[planned.path] = Wants(warehouse_of(plan), needed, makes(plan))
+                self.wants[planned.path] = Wants(plan.location.path, needed, makes(plan))
             else:
-                yield self._held(planned, warehouse_of(plan) if plan is not None else None, {})
+                yield self._held(planned, plan.location.path if plan is not None else None, {})
 
     def then(self, path: Path, around: Mapping[str, Table]) -> Held:
         """Hold a document that waited, with the tables that others make in its warehouse."""
@@ -191,9 +191,3 @@ def makes(plan: Plan) -> frozenset[str]:
 def made_of(plan: Plan, tables: Mapping[str, Table]) -> Mapping[str, Table]:
     """Return the tables that a plan makes, `tables` being those whose columns may be known."""
     return {key: tables.get(key) or Table(key, None) for key in makes(plan)}
-
-
-def warehouse_of(plan: Plan) -> Path | None:
-    """Return the file in which a plan keeps its tables; None: nobody else can see them."""
-    engine = plan.engine
-    return engine.storage.locate(engine.storage_config, plan.folder, default_name=engine.default_name).path

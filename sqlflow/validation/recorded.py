@@ -24,8 +24,7 @@ class Recorded:
             WarehouseLocked: another process is writing it.
 
         """
-        engine = plan.engine
-        location = engine.storage.locate(engine.storage_config, plan.folder, default_name=engine.default_name)
+        engine, location = plan.engine, plan.location
         if location.path is None or not location.exists:
             raise SQLFlowError("there is no warehouse to look into", hint="run the pipeline first, or leave it out")
         if location.path not in self._open:

@@ -125,6 +125,65 @@ def test_a_comment_silences_a_rule(lint):
         assert "SF812" in [c for c, *_ in lint(pipeline(step.replace("SF808", "SF898")), code=1)], name
 
 
+def test_a_text_that_looks_like_a_comment_is_none(lint):
+    """Within quotes of SQL or of YAML nothing is silenced, and nothing said of what is not silenced."""
+    words = "sqlflow: ignore[SF808] small"
+    written = [
+        f"select '-- {words}' as id from r.a, r.b",
+        f'select 1 as "-- {words}" from r.a, r.b',
+        f"select 1 /* -- {words} */ from r.a, r.b",
+        f"select '\n        -- {words}', 1 from r.a, r.b",
+    ]
+    for sql in written:
+        step = f"  - id: a\n    type: transform\n    target: a\n    sql: |\n      {sql}\n"
+        assert [code for code, *_ in lint(pipeline(step))] == ["SF808"], sql
+        quoted = f'  - {{id: a, type: transform, target: a, sql: "{sql}"}}\n'.replace('\\"', "'")
+        if '"' not in sql:
+            assert [code for code, *_ in lint(pipeline(quoted))] == ["SF808"], sql
+    hashed = f"  - {{id: a, type: transform, target: a, sql: 'select 1 from r.a, r.b', description: '# {words}'}}\n"
+    assert [code for code, *_ in lint(pipeline(hashed))] == ["SF808"]
+    said = f"  - {{id: a, type: transform, target: a, sql: 'select ''x'' from r.a, r.b -- {words}'}}\n"
+    assert lint(pipeline(said)) == []
+
+
+def test_a_connection_is_used_where_it_is_named(lint):
+    """A connection that bears the name of a step, a connector or a table is unused all the same."""
+    above = "connections:\n  csv: {connector: csv, folder: data}\n  orders: {connector: csv, folder: more}\n"
+    steps = [
+        "  - {id: orders, type: transform, target: raw.orders, sql: select 1 as id}\n",
+        "  - {id: out, type: export, source: raw.orders, target: {connector: csv, path: o.csv}}\n",
+    ]
+    unused = [("SF802", "warning", 4, 3), ("SF802", "warning", 5, 3)]
+    assert lint(pipeline(*steps, above=above)) == unused
+    steps[1] = steps[1].replace("connector: csv", "connection: orders")
+    assert lint(pipeline(*steps, above=above)) == unused[:1]
+
+
+@pytest.mark.parametrize("words", [(), ("p.yaml",)])
+def test_two_pipelines_that_write_one_thing(lint, words):
+    """What a step replaces and another pipeline of the project writes is found, asked for alone or with the others."""
+    out = "  - {id: out, type: export, source: marts.a, target: {connector: csv, path: out/a.csv}}\n"
+    files = {
+        "sqlflow.yaml": "version: 1\nname: shop\nspecs: ['*.yaml']\n",
+        "p.yaml": pipeline(("marts.a", "select 1 as id"), out),
+        "q.yaml": pipeline(("Marts.A", "select 2 as id"), out.replace("out/a", "./out/a")).replace(
+            "name: p", "name: q"
+        ),
+    }
+    told = [("SF815", "warning", 6, 5), ("SF815", "warning", 8, 46)]
+    assert lint(files, *words) == (told if words else told * 2)
+    files["q.yaml"] = (
+        files["q.yaml"].replace("Marts.A", "marts.b").replace("marts.a", "marts.b").replace("a.csv", "b.csv")
+    )
+    assert lint(files, *words) == []
+    files["q.yaml"] = pipeline(
+        "  - {id: a, type: transform, target: marts.a, mode: append, key: [id], sql: select 1 as id}\n"
+    )
+    assert [code for code, *_ in lint(files, *words)] == ["SF815"]
+    files["sqlflow.yaml"] += "profiles: {a: {storage: {type: memory}}}\ndefault_profile: a\n"
+    assert lint(files, *words) == []
+
+
 def test_pipelines_are_looked_at_together(lint):
     """A table that another pipeline of the project reads is not unread."""
     writer = pipeline(("staging.a", "select 1 as id"), ("staging.b", "select id from staging.a"))
