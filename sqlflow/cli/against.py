@@ -36,7 +36,7 @@ def show(spec: Path | None, name: str, output: Format, *, profile: str | None, g
         files.append(spec.resolve())
     if not files:
         raise DocumentError([Problem("SF101", "no documents here", None, "name one, or add specs: to sqlflow.yaml")])
-    held = hold_all([near(file) for file in files], catalog, profile=profile, vars=given)
+    held = hold_all([near(file) for file in files], catalog, profile=profile, vars=given, tests=False)
     asked = [one for one in held if spec is None or one.path.resolve() == spec.resolve()]
     wrong = [p for one in asked for p in one.compiled.problems if p.severity == "error"]
     if wrong:
@@ -47,7 +47,7 @@ def show(spec: Path | None, name: str, output: Format, *, profile: str | None, g
         relative = spec.resolve().relative_to(workspace.folder) if spec is not None else None
         if relative is not None and (then.folder / relative).is_file():
             older.append(then.folder / relative)
-        was = Side(hold_all(list(dict.fromkeys(older)), catalog, profile=profile, vars=given))
+        was = Side(hold_all(list(dict.fromkeys(older)), catalog, profile=profile, vars=given, tests=False))
         names = {one.plan.pipeline for one in asked if one.plan is not None}
         found = compare(was, Side(held), frozenset(names) if spec is not None else None)
         found = replace(found, steps=tuple(_homed(change, then, workspace.folder) for change in found.steps))

@@ -54,7 +54,7 @@ def run(
     from .validate import collect
 
     files, problems = collect(spec or [])
-    held = hold_all(files, installed(), profile=profile, vars=variables(var))
+    held = hold_all(files, installed(), profile=profile, vars=variables(var), tests=False)
     wrong = [p for one in held for p in one.compiled.problems if p.severity == "error"]
     if problems or wrong:
         raise DocumentError([*problems, *wrong])

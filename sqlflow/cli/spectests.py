@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,6 +11,9 @@ import typer
 from .options import Format, FormatOption, ProfileOption
 
 if TYPE_CHECKING:
+    from sqlflow.compile import Table
+    from sqlflow.plan import Plan
+    from sqlflow.registry import Catalog
     from sqlflow.spectest import DeclaredTest, Outcome
 
 EXAMPLE = "Example: sqlflow test specs/orders.yaml --select 'late*'"
@@ -65,7 +68,7 @@ def run(
         hint = "tests here: " + (", ".join(declared.test.name for declared in found) or "none")
         raise DocumentError([Problem("SF411", f"no test is called {', '.join(select)}", None, hint)])
     catalog = installed()
-    outcomes = list(run_tests(chosen, catalog, profile, jobs=jobs, record=record))
+    outcomes = list(run_tests(chosen, catalog, profile, jobs=jobs, record=record, around=_around(catalog, profile)))
     write_records(zip(chosen, outcomes, strict=True))
     failed = sum(not outcome.passed for outcome in outcomes)
     if output is Format.json:
@@ -89,6 +92,31 @@ def run(
         print("no tests: write some under `tests:` in a document", file=sys.stderr)
     print(f"{plural(len(outcomes), 'test')}: " + (f"{failed} failed" if failed else "passed"))
     return 1 if failed else 0
+
+
+def _around(catalog: Catalog, profile: str | None) -> Callable[[Plan], Mapping[str, Table]]:
+    """Return what gives the tables that the other documents of a project make, which are held when first needed."""
+    from pathlib import Path
+    from threading import Lock
+
+    from sqlflow.project import open_workspace
+    from sqlflow.validation import Around, hold_all, needs
+
+    lock = Lock()
+    known: dict[Path, Around] = {}
+
+    def tables(plan: Plan) -> Mapping[str, Table]:
+        workspace, needed = open_workspace(plan.path), needs(plan)
+        if workspace.project is None or not needed:
+            return {}
+        with lock:
+            if workspace.folder not in known:
+                known[workspace.folder] = around = Around({})
+                for held in hold_all(workspace.specs(), catalog, profile=profile, tests=False):
+                    around.add(held.path, held.warehouse, held.made)
+        return known[workspace.folder].of(plan.location.path, needed)
+
+    return tables
 
 
 def _wanted(name: str, select: list[str] | None) -> bool:

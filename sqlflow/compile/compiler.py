@@ -68,7 +68,7 @@ def compile_plan(
             ground.report(problem.code or "SF604", problem.message, None, problem.hint)
         for step in plan.steps:
             _hold(ground, step)
-        return Compiled(ground.told(), ground.tables, ground.batches)
+        return Compiled(ground.told(), ground.tables, ground.batches, around)
 
 
 def _hold(ground: Ground, step: PlannedStep) -> None:

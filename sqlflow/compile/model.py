@@ -43,3 +43,9 @@ class Compiled:
     tables: Mapping[str, Table]
     batches: Mapping[str, TableSchema] = field(default_factory=dict)
     """The columns of the rows of a step as they come, by its id, where they are known."""
+    around: Mapping[str, Table] = field(default_factory=dict)
+    """The tables of other documents that it was held with."""
+
+    def known(self, key: str) -> Table | None:
+        """Return what is known of a table, whoever makes it."""
+        return self.tables.get(key) or self.around.get(key)

@@ -49,7 +49,7 @@ class Neighbours:
 
     def __init__(self, catalog: Catalog, profile: str | None, variables: Mapping[str, str]) -> None:
         self._catalog = catalog
-        self._options = {"profile": profile, "vars": variables}
+        self._options = {"profile": profile, "vars": variables, "tests": False}
         self._known: dict[Path, Neighbour] = {}
         self._identities: dict[Path, tuple[int, int] | None] = {}
 

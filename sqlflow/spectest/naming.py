@@ -45,7 +45,7 @@ def _told(
     if test.vars:
         own = Pipeline(declared.pipeline.path, draft.catalog, document=declared.pipeline.afresh())
         draft = own.draft(profile=profile, vars=test.vars, written=declared.written)
-        compiled = draft.compile(bench)
+        compiled = draft.compile(bench, around=compiled.around)
         if wrong := [problem for problem in compiled.problems if problem.severity == "error"]:
             yield from wrong if all(problem.code != test.error for problem in wrong) else ()
             return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import replace
@@ -13,9 +13,10 @@ from functools import partial
 from pathlib import Path
 from threading import local
 
-from sqlflow.compile import Bench, compile_plan
+from sqlflow.compile import Bench, Table, compile_plan
 from sqlflow.errors import DocumentError, SQLFlowError
 from sqlflow.pipeline import Pipeline, run_plan
+from sqlflow.plan import Plan
 from sqlflow.problem import Problem
 from sqlflow.registry import Catalog
 from sqlflow.result import RunResult
@@ -28,6 +29,8 @@ from .outcome import Difference, Outcome, Row, compared
 from .staging import Staging
 from .standins import all_rows
 
+Tables = Callable[[Plan], Mapping[str, Table]]
+
 
 def run_tests(
     tests: Sequence[DeclaredTest],
@@ -36,11 +39,13 @@ def run_tests(
     *,
     jobs: int | None = None,
     record: bool = False,
+    around: Tables = lambda _: {},
 ) -> Iterator[Outcome]:
     """Run tests, as many at once as there are cores, and yield what came of them in their order.
 
     What keeps a test from running is told in its outcome. `record`: where a test does not say yet what it expects,
-    the rows that come are in the outcome.
+    the rows that come are in the outcome. `around` gives the tables that other documents make for a pipeline, as far
+    as their columns are known; it is called by several threads.
     """
     mine = local()
     with ExitStack() as benches:
@@ -49,10 +54,12 @@ def run_tests(
             mine.bench = benches.enter_context(closing(Bench()))
 
         with ThreadPoolExecutor(jobs or os.cpu_count() or 1, initializer=prepare) as pool:
-            yield from pool.map(lambda test: _outcome(test, catalog, profile, mine.bench, record=record), tests)
+            yield from pool.map(lambda test: _outcome(test, catalog, profile, mine.bench, around, record=record), tests)
 
 
-def _outcome(declared: DeclaredTest, catalog: Catalog, profile: str | None, bench: Bench, *, record: bool) -> Outcome:
+def _outcome(
+    declared: DeclaredTest, catalog: Catalog, profile: str | None, bench: Bench, around: Tables, *, record: bool
+) -> Outcome:
     started = time.perf_counter()
     test, problem = declared.test, ""
     problems: Sequence[Problem] = ()
@@ -61,7 +68,7 @@ def _outcome(declared: DeclaredTest, catalog: Catalog, profile: str | None, benc
     try:
         if not test.is_finished and not record:
             raise DocumentError([expects_nothing(test, declared.mark)])
-        differences, problem, rows = _run(declared, catalog, profile, bench)
+        differences, problem, rows = _run(declared, catalog, profile, bench, around)
     except SQLFlowError as error:
         expected = isinstance(error, DocumentError) and any(p.code == test.error for p in error.problems)
         if not expected and (test.error is None or error.code != test.error):
@@ -72,14 +79,15 @@ def _outcome(declared: DeclaredTest, catalog: Catalog, profile: str | None, benc
 
 
 def _run(
-    declared: DeclaredTest, catalog: Catalog, profile: str | None, bench: Bench
+    declared: DeclaredTest, catalog: Catalog, profile: str | None, bench: Bench, around: Tables
 ) -> tuple[Sequence[Difference], str, Mapping[str, Sequence[Row]]]:
     test = declared.test
     pipeline = Pipeline(declared.pipeline.path, catalog, document=declared.pipeline.afresh())
     plan = pipeline.plan(profile=profile, vars=test.vars, offline=True, sources=False, written=declared.written)
     with tempfile.TemporaryDirectory(prefix="sqlflow-test-") as folder:
         look = partial(bench.columns, plan.engine)
-        staging = Staging(plan, declared, catalog, Path(folder), compile_plan(plan, catalog, bench), look)
+        compiled = compile_plan(plan, catalog, bench, around=around(plan))
+        staging = Staging(plan, declared, catalog, Path(folder), compiled, look)
         staged = staging.staged()
         with run_plan(staged, catalog, keep_open=True) as result:
             problem = _verdict(test, result)

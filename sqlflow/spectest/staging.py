@@ -210,7 +210,7 @@ class Staging:
         config = writer.given.config if writer is not None else None
         cursor = getattr(config, "cursor", None)
         state = self.test.state[name] if part == "state" else None
-        table = self.compiled.tables.get(key)
+        table = self.compiled.known(key)
         columns = _columns(config)
         if state is None:  # its writer does not run, and nobody else holds its rows to what it declares
             columns = {column: ColumnSpec(type=spec.type) for column, spec in columns.items()}
@@ -245,7 +245,7 @@ class Staging:
         return given
 
     def _may_have_more(self, tables: Iterable[str]) -> bool:
-        known = (self.compiled.tables.get(table_key(table)) for table in tables)
+        known = (self.compiled.known(table_key(table)) for table in tables)
         return any(table is not None and table.partial for table in known)
 
     def read(self, path: tuple[str, str], rows: Rows, schema: TableSchema | None = None) -> Given | None:

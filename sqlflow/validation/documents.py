@@ -40,6 +40,8 @@ class Held:
     """The file in which it keeps its tables; None: nobody else can see them."""
     files: tuple[Path, ...] = ()
     """Files that its tests take rows from."""
+    needs: frozenset[str] = frozenset()
+    """The tables of others that it reads, or that the pipeline of its tests does."""
 
     @property
     def made(self) -> Mapping[str, Table]:
@@ -49,11 +51,15 @@ class Held:
 
 @dataclass(frozen=True)
 class _Planned:
-    """A document as it was read, and what could be planned of it."""
+    """A document as far as it could be planned, and the tests in it with the pipeline that they are about.
+
+    A document of tests has no plan of its own; elsewhere `tested` is the same as `draft`.
+    """
 
     path: Path
-    document: Document[Any] | list[Problem]
     draft: Draft
+    tests: Sequence[DeclaredTest]
+    tested: Draft
 
 
 class Holding:
@@ -67,15 +73,20 @@ class Holding:
         vars: Mapping[str, Any] | None = None,  # noqa: A002 - the word of the document
         state: bool = False,
         with_functions: bool = False,
+        tests: bool = True,
         projects: Projects | None = None,
     ) -> None:
-        """`state` lets warehouses be looked into, read-only; `with_functions` lets functions be imported."""
+        """`state` lets warehouses be looked into, read-only; `with_functions` lets functions be imported.
+
+        `tests`: whether those in the documents are held, too.
+        """
         self._catalog = catalog
         self._projects = projects or cache(open_workspace)
         self._profile = profile
         self._vars = vars
         self._state = state
         self._with_functions = with_functions
+        self._tests = tests
         self._bench = Bench()
         self._recorded = Recorded()
         self._waiting: dict[Path, _Planned] = {}
@@ -86,9 +97,11 @@ class Holding:
         """Plan documents, and yield those that need nobody; the others wait."""
         for planned in self._planned(list(dict.fromkeys(paths))):
             plan = planned.draft.plan
-            if plan is not None and (needed := needs(plan)):
+            tested = planned.tested.plan
+            if tested is not None and (needed := needs(tested)):
                 self._waiting[planned.path] = planned
-                self.wants[planned.path] = Wants(plan.location.path, needed, makes(plan))
+                made = makes(plan) if plan is not None else frozenset[str]()
+                self.wants[planned.path] = Wants(tested.location.path, needed, made)
             else:
                 yield self._held(planned, plan.location.path if plan is not None else None, {})
 
@@ -103,27 +116,33 @@ class Holding:
             parse_ahead(document for _, document in read if isinstance(document, Document))
             for path, document in read:
                 if isinstance(document, Document) and document.kind == "test":
-                    yield _Planned(path, document, Draft(self._catalog, None, tuple(_of_tests(document))))
+                    yield self._planned_tests(path, document)
                     continue
                 workspace = self._projects(path.parent).afresh()
                 pipeline = Pipeline(path, self._catalog, workspace, document)
-                yield _Planned(path, document, pipeline.draft(profile=self._profile, vars=self._vars))
+                draft = pipeline.draft(profile=self._profile, vars=self._vars)
+                yield _Planned(path, draft, _tests(document), draft)
+
+    def _planned_tests(self, path: Path, document: Document[Tests]) -> _Planned:
+        """Plan the pipeline that a document of tests is about, if the tests can be read."""
+        draft = Draft(self._catalog, None, tuple(_of_tests(document)))
+        tests = () if any(p.severity == "error" for p in draft.problems) else _tests(document)
+        if not tests:
+            return _Planned(path, draft, (), draft)
+        pipeline = tests[0].pipeline
+        tested = Pipeline(pipeline.path, self._catalog, document=pipeline.afresh())
+        return _Planned(path, draft, tests, tested.draft(profile=self._profile))
 
     def _held(self, planned: _Planned, warehouse: Path | None, around: Mapping[str, Table]) -> Held:
         look = self._recorded.session if self._state else (lambda _: None)
-        draft = planned.draft
+        draft, tested, tests = planned.draft, planned.tested, planned.tests
         compiled = draft.compile(self._bench, look=look, around=around, with_functions=self._with_functions)
-        held = Held(planned.path, draft.plan, compiled, warehouse)
-        tests = () if any(p.severity == "error" for p in compiled.problems) else _tests(planned.document)
-        if not tests:
+        needed = needs(tested.plan) if tested.plan is not None else frozenset[str]()
+        held = Held(planned.path, draft.plan, compiled, warehouse, needs=needed)
+        if not (tests and self._tests) or tested.plan is None or any(p.severity == "error" for p in compiled.problems):
             return held
-        if draft.plan is None:  # the tests stand apart from their pipeline
-            pipeline = tests[0].pipeline
-            draft = Pipeline(pipeline.path, self._catalog, document=pipeline.afresh()).draft(profile=self._profile)
-            compiled = draft.compile(self._bench)
-        if draft.plan is None:
-            return held
-        told = misnamed(tests, draft.plan, compiled, self._catalog, self._bench, self._profile)
+        about = compiled if tested is draft else tested.compile(self._bench, around=around)
+        told = misnamed(tests, tested.plan, about, self._catalog, self._bench, self._profile)
         files = tuple(file for test in tests for file in test.files)
         return replace(held, compiled=replace(held.compiled, problems=(*held.compiled.problems, *told)), files=files)
 

@@ -16,7 +16,7 @@ from sqlflow.plan import Plan
 from sqlflow.problem import Problem
 from sqlflow.sdk import Role, role_of
 
-from .documents import Held, Projects, makes, needs
+from .documents import Held, Projects, makes
 from .order import Wants
 
 _ENVIRONMENT = re.compile(r"\$\{env:(\w+)")
@@ -50,8 +50,9 @@ class Finder:
         """Return what is found of a document."""
         plan = held.plan
         if plan is None:
-            return Finding(held.path, held.compiled.problems, None, {}, None)
-        wants = Wants(held.warehouse, needs(plan), makes(plan))
+            wants = Wants(held.warehouse, held.needs, frozenset()) if held.needs else None
+            return Finding(held.path, held.compiled.problems, wants, {}, None)
+        wants = Wants(held.warehouse, held.needs, makes(plan))
         depends = None
         if _lasts(held, plan):
             depends = Depends()

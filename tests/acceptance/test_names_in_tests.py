@@ -63,6 +63,38 @@ def test_a_name_that_stands_for_nothing_is_told_at_its_place(shop, fault, apart)
     assert told.splitlines()[-1] == "1 document: 1 problem"
 
 
+@pytest.mark.parametrize("apart", [False, True], ids=["in the pipeline", "in a document of its own"])
+def test_tables_of_other_documents_are_known(shop, apart):
+    """What another document of the project makes has its columns, and their types, where a test gives its rows."""
+    shop.write("sqlflow.yaml", "version: 1\nname: shop\nspecs: ['*.yaml']\n")
+    shop.write("shop.yaml", PIPELINE.partition("tests:")[0])
+    marts = """\
+version: 1
+name: marts
+steps:
+  - id: yearly
+    type: transform
+    target: marts.yearly
+    sql: select sum(revenue) as revenue, typeof(any_value(revenue)) as type from marts.daily
+"""
+    tests = """\
+tests:
+  - name: sums
+    given: {marts.daily: [{revenue: 1}]}
+    expect: {marts.yearly: [{revenue: 1, type: DOUBLE}]}
+"""
+    head = "version: 1\nkind: test\npipeline: marts.yaml\n"
+    file = "tests.yaml" if apart else "marts.yaml"
+    shop.write("marts.yaml", marts if apart else marts + tests)
+    before = (head if apart else marts) + tests
+    shop.write(file, before)
+    assert "1 test: passed" in shop("test", file)
+    assert "valid" in shop("validate", file)
+    shop.write(file, before.replace("[{revenue", "[{revenu"))
+    assert "marts.daily has no column 'revenu'" in shop("validate", file, code=2)
+    assert "did you mean 'revenue'?" in shop("test", file, code=1)
+
+
 def test_what_is_not_known_is_not_held_against_a_test(shop):
     """Tests of tables whose columns are not known here, and those that expect an error, are left to `sqlflow test`."""
     text = PIPELINE.replace("    columns: {id: bigint, amount: double}\n", "").replace("orders.csv", "'${env:NOWHERE}'")
