@@ -13,6 +13,7 @@ from sqlflow.sdk import (
     LintRule,
     LintStep,
     Role,
+    did_you_mean,
     fold_name,
     hookimpl,
     split_name,
@@ -26,9 +27,22 @@ class UnusedVariable(LintRule):
     title = "Unused variable"
 
     def find(self, pipeline: LintPipeline) -> Iterable[Finding]:
-        """Find variables that the document declares and does not use."""
-        for variable in sorted(pipeline.variables - pipeline.used_variables):
+        """Find variables that the document declares and does not use, and values of profiles for what nobody declares.
+
+        Those of a project file count as used where any of its pipelines uses them.
+        """
+        elsewhere = pipeline.declared_elsewhere
+        for variable in sorted(pipeline.variables - pipeline.used_variables - (elsewhere or frozenset())):
             yield Finding(f"variable {variable!r} is used nowhere", ("vars", variable), "use it, or remove it")
+        if elsewhere is None:
+            return
+        declared, profiles = pipeline.variables | elsewhere, pipeline.document.get("profiles")
+        for profile, settings in profiles.items() if isinstance(profiles, dict) else ():
+            given = settings.get("vars") if isinstance(settings, dict) else None
+            for variable in sorted(given.keys() - declared) if isinstance(given, dict) else ():
+                told = f"profile {profile!r} gives {variable!r} a value, and no document declares it"
+                hint = did_you_mean(variable, declared, noun="variable")
+                yield Finding(told, ("profiles", profile, "vars", variable), hint)
 
 
 class UnusedConnection(LintRule):

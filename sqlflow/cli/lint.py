@@ -49,7 +49,9 @@ def run(
     for workspace, group in _projects(files):
         subjects = _subjects(group, workspace, catalog, profile, variables(var), problems)
         if not specs and workspace.document is not None:
-            subjects.append(Subject(workspace.document))
+            whole = len(subjects) == len(group) and group
+            pipelines = [subject for subject in subjects if subject.plan is not None] if whole else None
+            subjects.append(Subject(workspace.document, pipelines=pipelines))
         broken = _own(group, workspace, catalog, profile, variables(var), everything=not specs)
         beside = _beside(group, workspace, catalog, profile, variables(var))
         found += lint(subjects, catalog, workspace.project.lint if workspace.project else {}, broken, beside)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, get_args
@@ -39,6 +39,8 @@ class Subject:
     plan: Plan | None = None
     files: dict[tuple[DocumentPath, str], Source] = field(default_factory=dict)
     """The files that hold the SQL of steps, by step and field."""
+    pipelines: Sequence[Subject] | None = None
+    """Of the project file: all pipelines of the project, if each of them can be planned."""
 
     @property
     def sources(self) -> list[Source]:
@@ -56,23 +58,44 @@ class Subject:
         secrets = frozenset(_secret_fields(root, catalog, self.plan))
         footprint = self.footprint
         if self.plan is None or footprint is None:
-            return LintPipeline(self.document.path.name, to_data(root), secret_fields=secrets)
+            name = self.document.path.name
+            if self.pipelines is None:
+                return LintPipeline(name, to_data(root), secret_fields=secrets)
+            return LintPipeline(
+                name,
+                to_data(root),
+                variables=self.declares,
+                used_variables=self.uses.union(*(one.uses for one in self.pipelines)),
+                declared_elsewhere=frozenset[str]().union(*(one.declares for one in self.pipelines)),
+                secret_fields=secrets,
+            )
         steps = tuple(self._step(step) for step in self.plan.steps)
-        texts = [scalar.text for scalar in scalars(root)]
-        used = _USE.findall("\n".join([*texts, *(source.text for source in self.files.values())]))
         below = [node for key in ("steps", "defaults") if (node := self.document.node(key)) is not None]
         return LintPipeline(
             self.plan.pipeline,
             to_data(root),
             steps,
-            variables=_keys(self.document.node("vars")),
-            used_variables=frozenset(used),
+            variables=self.declares,
+            used_variables=self.uses,
             connections=_keys(self.document.node("connections")),
             used_connections=frozenset(name for node in below for name in _connections(node)),
             read_elsewhere=elsewhere.read(footprint),
             also_written=elsewhere.also_written(footprint),
             secret_fields=secrets,
         )
+
+    @cached_property
+    def declares(self) -> frozenset[str]:
+        """The variables that the document declares."""
+        return _keys(self.document.node("vars"))
+
+    @cached_property
+    def uses(self) -> frozenset[str]:
+        """The variables that the document names, its SQL included."""
+        texts = [scalar.text for scalar in scalars(self.document.root)]
+        steps = self.plan.steps if self.plan is not None else ()
+        texts += [statement.sql for step in steps for found in step.given.sql.values() for statement in found]
+        return frozenset(_USE.findall("\n".join(texts)))
 
     @cached_property
     def footprint(self) -> Footprint | None:

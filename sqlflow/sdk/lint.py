@@ -64,8 +64,12 @@ class LintPipeline:
     """The document as plain data: mappings, lists, texts and numbers."""
     steps: tuple[LintStep, ...] = ()
     variables: frozenset[str] = frozenset()
-    """Variables that the document declares."""
+    """Variables that the document declares. Nothing is said of those of a project file while one of its pipelines is
+    broken, or was not asked about."""
     used_variables: frozenset[str] = frozenset()
+    """Variables that it uses; of the project file, those that any document uses."""
+    declared_elsewhere: frozenset[str] | None = None
+    """Of the project file: variables that pipelines of the project declare, if all of these are known."""
     connections: frozenset[str] = frozenset()
     """Connections that the document declares."""
     used_connections: frozenset[str] = frozenset()

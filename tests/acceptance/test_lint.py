@@ -159,6 +159,28 @@ def test_a_connection_is_used_where_it_is_named(lint):
     assert lint(pipeline(*steps, above=above)) == unused[:1]
 
 
+def test_a_variable_of_the_project_that_does_nothing(lint):
+    """Variables of the project count as used by any pipeline; a profile sets only what somebody declares."""
+    files = {
+        "sqlflow.yaml": """\
+version: 1
+name: shop
+specs: ['*.yaml']
+vars: {region: EU, spare: 1, again: 2}
+profiles:
+  prod: {vars: {least: 3, region: US, leest: 4}}
+default_profile: prod
+""",
+        "p.yaml": pipeline(("a", "select $least as n, $region as r"), above="vars: {least: 1}\n"),
+        "q.yaml": pipeline(("b", "select $again as n"), above="vars: {again: 1}\n").replace("name: p", "name: q"),
+    }
+    assert lint(files) == [("SF801", "warning", 4, 20), ("SF801", "warning", 6, 39)]
+    assert "did you mean 'least'?" in lint(files, form="text")
+    assert lint(files, "p.yaml") == []
+    files["q.yaml"] = files["q.yaml"].replace("sql:", "sq:")
+    assert {code for code, *_ in lint(files, code=2)} == {"SF201", "SF202"}
+
+
 @pytest.mark.parametrize("words", [(), ("p.yaml",)])
 def test_two_pipelines_that_write_one_thing(lint, words):
     """What a step replaces and another pipeline of the project writes is found, asked for alone or with the others."""
