@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlflow.plan import EnginePlan, table_key
 from sqlflow.project import open_workspace
-from sqlflow.sdk import CannotBind, Opening, Select, Session, StorageLocation, TableSchema, Udf
+from sqlflow.sdk import Batch, CannotBind, Opening, Select, Session, StorageLocation, TableSchema, Token, Udf
 
 MOST = 256
 """Tables that a session keeps; beyond that it is opened anew, which costs less than what they hold."""
@@ -107,6 +107,19 @@ class Bench:
             self._eyes[name] = _opened(engine, sealed=False)
         with contextlib.closing(self._eyes[name].fork()) as session:
             return session.columns(source)
+
+    def hold_rows(self, engine: EnginePlan, source: Select) -> None:
+        """Read all rows of a local source and let them go.
+
+        Raises:
+            StepError: a value does not have the type that its column is to have.
+
+        """
+        name = _name(engine)
+        if name not in self._eyes:
+            self._eyes[name] = _opened(engine, sealed=False)
+        with contextlib.closing(self._eyes[name].fork()) as session:
+            session.stage(source, Batch("rows", Token("bench", "rows", 1, "bench"), "replace", {}))
 
     def note(self, known: str, columns: TableSchema) -> None:
         """Keep the columns of files in the state that they are in."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlflow.plan import CheckPlace, PlannedStep, SqlField
-from sqlflow.problem import Mark
-from sqlflow.sdk import CannotBind, Check, CompiledCheck, QueryTest, Role, RowTest, TableSchema
+from sqlflow.problem import Mark, Problem
+from sqlflow.sdk import CannotBind, Check, CompiledCheck, QueryTest, Role, RowTest, TableSchema, field_docs
 
 from .ground import Ground
 from .landing import relation_of
@@ -103,3 +103,19 @@ def _hold_one(ground: Ground, step: PlannedStep, relation: str, one: _Held) -> N
         rows=one.schema,
         named=one.place.named,
     )
+    whole = one.place.source.at(one.place.node)
+    found = ground.problems[told:]
+    ground.problems[told:] = [_in_its_words(one, p) if (p.code, p.mark) == ("SF423", whole) else p for p in found]
+
+
+def _in_its_words(held: _Held, problem: Problem) -> Problem:
+    """Word what an engine says of SQL that nobody has written: what the options that name columns are for."""
+    check, schema = held.check, held.schema
+    values = {name: getattr(check.config, name) for name in type(check.config).model_fields}
+    columns = [name for name, v in values.items() if isinstance(v, str) and schema.get(v) is not None]
+    docs = field_docs(type(check.config)) if columns else {}
+    meant = [f"{name} takes: {docs[name].rstrip('.')}" for name in columns if name in docs]
+    step, _, told = problem.message.partition(": ")
+    told = told.partition(" - an explicit cast")[0]
+    message = f"{step}: check {check.kind.name} does not fit its columns: {told}"
+    return replace(problem, message=message, hint="; ".join(meant) or problem.hint)

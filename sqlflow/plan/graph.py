@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import graphlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
@@ -48,8 +48,8 @@ def writers(steps: Iterable[PlannedStep]) -> dict[str, list[PlannedStep]]:
     return found
 
 
-def build(steps: list[PlannedStep], problems: list[Problem]) -> Graph:
-    """Draw the graph; steps named under `depends_on` that do not exist are noted."""
+def build(steps: list[PlannedStep], problems: list[Problem], broken: Collection[str] = ()) -> Graph:
+    """Draw the graph; steps named under `depends_on` that do not exist are noted, unless they are only `broken`."""
     graph = Graph({step.id: set() for step in steps})
     by_table = writers(steps)
     for step in steps:
@@ -68,7 +68,7 @@ def build(steps: list[PlannedStep], problems: list[Problem]) -> Graph:
             for output in writer.plan.outputs:
                 if any(feeds(output, place) for place in step.plan.inputs):
                     graph.add(step.id, writer.id, output)
-    _add_named(graph, steps, problems)
+    _add_named(graph, steps, problems, broken)
     return graph
 
 
@@ -78,7 +78,7 @@ def feeds(output: str, place: str) -> bool:
     return parts or fnmatchcase(output, place)
 
 
-def _add_named(graph: Graph, steps: list[PlannedStep], problems: list[Problem]) -> None:
+def _add_named(graph: Graph, steps: list[PlannedStep], problems: list[Problem], broken: Collection[str]) -> None:
     by_name: dict[str, list[str]] = defaultdict(list)
     for step in steps:
         by_name[step.id].append(step.id)
@@ -86,7 +86,7 @@ def _add_named(graph: Graph, steps: list[PlannedStep], problems: list[Problem]) 
             by_name[step.declared].append(step.id)
     for step in steps:
         for name, mark in step.depends_on:
-            if name not in by_name:
+            if name not in by_name and name not in broken:
                 hint = did_you_mean(name, by_name, noun="step")
                 problems.append(
                     Problem("SF407", f"step {step.declared!r} depends on unknown step {name!r}", mark, hint)
@@ -102,9 +102,13 @@ def ordered(steps: list[PlannedStep], graph: Graph, problems: list[Problem]) -> 
     by_id = {step.id: step for step in steps}
     rank = {step.id: position for position, step in enumerate(steps)}
     edges = {step.id: set(graph.waits_for[step.id]) for step in steps}
+    told = set()
     while (sorter := _sorter(edges)) is None:
         ring = _ring(edges)
-        problems.append(_ring_problem(ring, graph, by_id))
+        written = frozenset(by_id[name].declared for name in ring)
+        if written not in told:  # the steps of a loop are in as many rings
+            problems.append(_ring_problem(ring, graph, by_id))
+        told.add(written)
         edges[ring[1]].discard(ring[0])  # cut here, so that further rings show
     found: list[PlannedStep] = []
     ready = [by_id[name] for name in sorter.get_ready()]

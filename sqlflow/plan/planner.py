@@ -108,7 +108,7 @@ class _Planner:
         connections.check_all()
         name = self.document.model.name if self.document.model else self.document.path.stem
         engine = engine_plan(profile, self.workspace.warehouse_name(name), self.catalog, scope, self.diagnosis)
-        graph = build(steps, self.loose)
+        graph = build(steps, self.loose, [known for item in self.unplanned if (known := _named(item, "id"))])
         steps = ordered(steps, graph, self.loose)
         chosen = selected(steps, graph, self.request.select, self.request.exclude, self.loose)
         steps = [step if step.id in chosen else replace(step, skip="not selected") for step in steps]
@@ -143,7 +143,7 @@ class _Planner:
             exclude=self.request.exclude,
             resilience=connections.resilience,
             partial=self.document.model is None or bool(self.unplanned),
-            meant=frozenset(table_key(name) for name in filter(None, map(_target, self.unplanned))),
+            meant=frozenset(table_key(t) for item in self.unplanned if (t := _named(item, "target"))),
         )
 
     def problems(self) -> list[Problem]:
@@ -299,10 +299,10 @@ class _Planner:
         return steps
 
 
-def _target(item: Node) -> str | None:
-    """Return the table that a step names as its target, as far as it can be read off a step that is wrong."""
-    target = item.values.get("target") if isinstance(item, Mapping) else None
-    return target.text if isinstance(target, Scalar) and not is_interpolated(target.text) else None
+def _named(item: Node, key: str) -> str | None:
+    """Return what a step says under a key, as far as it can be read off a step that is wrong."""
+    value = item.values.get(key) if isinstance(item, Mapping) else None
+    return value.text if isinstance(value, Scalar) and not is_interpolated(value.text) else None
 
 
 _STEP = re.compile(r"step '[^']*'|\bdefaults\b")

@@ -40,6 +40,14 @@ def shared_tables(steps: Iterable[PlannedStep]) -> Iterator[Problem]:
                     "write another target, or let both of them add",
                     related=(first.mark,),
                 )
+            elif step.plan.mode == "scd2" and first.plan.mode == "replace":
+                yield Problem(
+                    "SF410",
+                    f"step {step.id!r} keeps a history in {table}, which step {first.id!r} replaces each time",
+                    step.places.option("target"),
+                    "write another target",
+                    related=(first.mark,),
+                )
             elif len(kinds) > 1:
                 yield Problem(
                     "SF410",

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlflow.problem import Mark, closest
+from sqlflow.project import display
 from sqlflow.sdk import BoundStatement, Role
 from sqlflow.spec import (
     Diagnosis,
@@ -238,6 +239,12 @@ def read_sql_file(node: Node, name: str, folder: Path, diagnosis: Diagnosis) -> 
         return None
     source, problems = read_source(folder / name, name)
     if source is None:
-        diagnosis.add("SF501", problems[0].message, node, problems[0].hint)
+        hint = problems[0].hint
+        if problems[0].code == "SF101":
+            here = display(folder)
+            hint = (
+                f"check the path; it starts at {'this folder' if here == '.' else f'{here}, the folder of the project'}"
+            )
+        diagnosis.add("SF501", problems[0].message, node, hint)
         return None
     return SqlField(source.text, None, diagnosis, source)

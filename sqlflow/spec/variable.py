@@ -122,6 +122,8 @@ class ForEachValues(ConfigModel):
 
 
 def _for_each_values(value: Any) -> Any:
+    if not isinstance(value, (list, dict)):
+        raise ValueError(f"must be a list of values, found {value!r}; write [{value}]")  # noqa: TRY004 - told as the others
     return {"values": value} if isinstance(value, list) else value
 
 

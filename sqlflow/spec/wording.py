@@ -100,6 +100,9 @@ def complaint(
     message = str(error["msg"]).removeprefix("Value error, ").removeprefix("Assertion failed, ")
     message, _, remedy = message.partition("; ")
     bounds = error.get("ctx", {})
+    if path and path[-1] == "[key]" and kind == "string_pattern_mismatch":
+        above = ".".join(str(part) for part in path[:-2])
+        return ("SF203", f"{path[-2]!r} under {above} of {what} is not a name", key or node, NAME_HINT)
     if kind == "string_pattern_mismatch" and (noun := _NOUNS.get(bounds["pattern"])):
         message = f"must be {noun}, found {describe(node)}"
     if "ge" in bounds:

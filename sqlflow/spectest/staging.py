@@ -60,6 +60,8 @@ class Staging:
         """Where the rows of an expected export are, by its id."""
         self.names: list[str] = []
         """The tables and exports that count."""
+        self.given: dict[tuple[str, str], Given] = {}
+        """Rows that stand in the document for columns that are known, by their part of the test and their name."""
         self.expected: dict[str, Given] = {}
         """Rows that are expected and stand in files, by the name of their table or export."""
 
@@ -242,6 +244,8 @@ class Staging:
                 hint = did_you_mean(column, schema.names, noun="column")
                 row = next((n for n, row in enumerate(rows.rows or ()) if column in row), 0)
                 self._refuse(f"{name} has no column {column!r}", hint, *path, "rows", row, column)
+        if given is not None and given.inline and given.schema is not None:
+            self.given[path] = given
         return given
 
     def _may_have_more(self, tables: Iterable[str]) -> bool:

@@ -29,6 +29,13 @@ FAULTS = {
     "table expected": ("given: {orders: []}", "expect: {«marts.dayly»: []}", "did you mean 'marts.daily'?"),
     "column expected": ("given: {orders: []}", "expect: {marts.daily: [{«revenu»: 1}]}", "did you mean 'revenue'?"),
     "export expected": ("given: {orders: []}", "expect: {«raport»: []}", "did you mean 'report'?"),
+    "table of state": (
+        "given: {orders: []}\n    state: {«marts.dayly»: []}",
+        "expect: {marts.daily: []}",
+        "did you mean",
+    ),
+    "value given": ("given: {orders: [{id: 1}, {«amount»: much}]}", "expect: {marts.daily: []}", "amount is double"),
+    "number given": ("given: {orders: [{id: 1}, {«id»: 1.5}]}", "expect: {marts.daily: []}", "id is bigint"),
     "variable": ("vars: {«leest»: 2}\n    given: {orders: []}", "expect: {report: []}", "did you mean 'least'?"),
     "value": ("vars: {«least»: x}\n    given: {orders: []}", "expect: {report: []}", "not of type integer"),
 }
