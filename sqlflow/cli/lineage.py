@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
@@ -62,6 +63,8 @@ def run(
     redactor = Redactor.joined(plan.redactor for plan, _ in plans)
     lineage = trace(plans)
     fields = _asked(lineage, name) if name is not None else sorted(lineage.columns)
+    if name is not None and (table := _unknown(fields, name)):
+        print(f"the columns of {redactor.text(table)} are not known here: each may come from any", file=sys.stderr)
     if output is Form.json:
         show_json(redactor.value(_data(lineage, fields)))
         return 0
@@ -89,6 +92,7 @@ def _asked(lineage: Lineage, name: str) -> list[Field]:
     known = {*lineage.columns, *(origin for origins in lineage.columns.values() for origin in origins)}
     wanted = fold(name)
     found = sorted(field for field in known if wanted in (field[0], f"{field[0]}.{field[1]}"))
+    found = found or [(table, column) for table, column in known if (f"{table}.", "*") == (_table(wanted), column)]
     if not found:
         names = [*{table for table, _ in known}, *(f"{table}.{column}" for table, column in known)]
         hint = did_you_mean(wanted, names, noun="table or column")
@@ -96,8 +100,23 @@ def _asked(lineage: Lineage, name: str) -> list[Field]:
     return found
 
 
+def _table(name: str) -> str:
+    """Return what stands in front of a column, the dot included."""
+    return name[: name.rfind(".") + 1]
+
+
+def _unknown(fields: list[Field], name: str) -> str | None:
+    """Return the table whose columns are not known, where one of them was asked for."""
+    from sqlflow.sdk import fold
+
+    (table, column) = fields[0]
+    return table if len(fields) == 1 and column == "*" and fold(name) not in (table, f"{table}.*") else None
+
+
 def _told(lineage: Lineage, field: Field) -> Iterator[str]:
     yield ".".join(field)
+    if field in lineage.columns and not lineage.columns[field]:
+        yield "  <- no column: its step makes it"
     yield from _tree(lineage.columns, field, "  <- ", {field})
     yield from _tree(lineage.readers(), field, "  -> ", {field})
 

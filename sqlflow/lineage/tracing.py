@@ -79,6 +79,8 @@ def _query(traced: _Trace, target: str, statement: BoundStatement, known: Known)
     traced.decide(target, origins.rows)
     for column, found in _columns(origins, known.get(target)):
         traced.add(target, column, found)
+    for column in known.get(target, ()):  # such as the bounds of a version, which no query brings
+        traced.add(target, column, ())
 
 
 def _columns(origins: Origins, names: tuple[str, ...] | None) -> Iterator[tuple[str, frozenset[Field]]]:

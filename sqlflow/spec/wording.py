@@ -55,7 +55,10 @@ def complaint(
         name = str(path[-1])
         names = known if len(path) == 1 else _keys_at(model, path[:-1])
         where = what if len(path) == 1 else f"{shown.rpartition('.')[0]} of {what}"
-        return ("SF201", f"unknown key {name!r} in {where}", key or node, did_you_mean(name, names, noun="key"))
+        hint = did_you_mean(name, names, noun="key")
+        if " " in name and _is_rest(find(root, path[:-1])[0], node):
+            hint = "a comma ends a value between { and }: put the whole value in quotes"
+        return ("SF201", f"unknown key {name!r} in {where}", key or node, hint)
     if kind == "missing":
         holder, holder_key = find(root, path[:-1])
         where = what if len(path) == 1 else f"{'.'.join(map(str, path[:-1]))} of {what}"
@@ -116,6 +119,11 @@ def complaint(
     hint = remedy or _pattern_hint(error) or "`sqlflow explain` with the name of the type shows what it takes"
     joint = " " if message.startswith("must") else ": "
     return ("SF203", f"{subject}{joint}{message[0].lower()}{message[1:]}", node, hint)
+
+
+def _is_rest(holder: Node, node: Node) -> bool:
+    """Tell whether a key without a value is what followed a comma in a value that stands in braces."""
+    return isinstance(holder, Mapping) and holder.flow and isinstance(node, Scalar) and node.value is None
 
 
 #: What texts of a pattern are called.

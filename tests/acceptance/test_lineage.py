@@ -107,3 +107,21 @@ def test_an_unknown_name_is_told_with_what_was_meant(lineage):
 def test_one_document_alone(lineage):
     """With --spec only those documents are looked at."""
     assert "marts.total" not in lineage("--spec", "orders.yaml")
+
+
+def test_columns_that_a_step_makes_come_from_none(lineage, tmp_path):
+    """The bounds of a version are columns like others, and no query brings them."""
+    history = "  - {id: h, type: transform, target: marts.history, mode: scd2, key: [day], sql: from marts.daily}\n"
+    (tmp_path / "orders.yaml").write_text(ORDERS + history)
+    told = lineage("marts.history.valid_from")
+    assert told.splitlines() == ["marts.history.valid_from", "  <- no column: its step makes it"]
+
+
+def test_a_column_of_a_table_that_is_not_known(lineage, tmp_path):
+    """Where nobody knows the columns of a table, what is known of all of them is told of each."""
+    load = (
+        "  - {id: far, type: load, source: {connector: postgres, dsn: 'postgresql://x', table: t}, target: raw.far}\n"
+    )
+    (tmp_path / "orders.yaml").write_text(ORDERS + load)
+    assert "raw.far.*" in lineage("raw.far.anything")
+    assert "raw.orders.nope" in lineage("raw.orders.nope", code=2)
