@@ -13,6 +13,7 @@ from sqlflow.sdk import (
     ReadRequest,
     Select,
     SQLFlowError,
+    StepError,
     StepMemory,
     TableSchema,
     did_you_mean,
@@ -97,6 +98,9 @@ def _looked(
     except (SQLFlowError, OSError) as error:
         told = error.message if isinstance(error, SQLFlowError) else str(error)
         hint = error.hint if isinstance(error, SQLFlowError) else None
+        if _is_bad_data(error) and endpoint.incremental is None and _is_there(endpoint, plan.folder):
+            ground.report(getattr(error, "code", None) or "SF511", told, step.places.option("source"), hint)
+            return Gap("", None, "")
         gap = ground.gap(told, step.places.option("source"), hint or "write its columns under columns")
         if endpoint.connector.lists_files and _is_there(endpoint, plan.folder):
             gap.needed[step.declared] = None  # so the step cannot read it either
@@ -116,6 +120,11 @@ def _version(ground: Ground, step: PlannedStep, endpoint: BoundEndpoint, types: 
     models = [engine.engine_config, endpoint.config, endpoint.options, *step.given.config.columns.values()]
     read = (engine.engine.name, endpoint.connector.name, ground.plan.folder, *step.given.config.columns, types, files)
     return repr((read, [model.model_dump_json() for model in models]))
+
+
+def _is_bad_data(error: Exception) -> bool:
+    """Tell whether files are what a run cannot read either; of new ones it reads others."""
+    return isinstance(error, StepError) and error.kind == "bad_data"
 
 
 def _is_there(endpoint: BoundEndpoint, folder: Path) -> bool:

@@ -333,3 +333,23 @@ def test_what_reads_nothing_hides_nothing(statements: str, wrong: str | None, va
         assert validate(SCRIPT.format(statements) + step.format("twice")) == (0, [])
         code, problems = validate(SCRIPT.format(statements) + step.format(wrong))
         assert (code, [p["code"] for p in problems]) == (2, ["SF421"])
+
+
+FILES = {
+    "empty": {"a_csv": ""},
+    "other delimiter": {"a_csv": "x;y\n1;2\n"},
+    "other columns": {"a_csv": "x,y\n1,2\n", "b_csv": "x,z\n1,2\n"},
+}
+
+
+@pytest.mark.parametrize("fault", FILES)
+def test_files_that_no_run_can_read_are_a_problem(fault: str, validate: Validate) -> None:
+    """Files that are there and cannot be read are told; of new files a run may read others, so that is unchecked."""
+    load = "steps:\n  - {id: a, type: load, source: {connector: csv, path: 'data/*.csv'}, target: raw.a}\n"
+    files = {f"data__{name}": text for name, text in FILES[fault].items()}
+    code, (problem,) = validate(load, **files)
+    assert (code, problem["code"], problem["severity"], problem["line"]) == (2, "SF511", "error", 4)
+    assert problem["hint"]
+    new = load.replace("csv'}", "csv', incremental: new_files}, mode: append")
+    code, (problem,) = validate(new, **files)
+    assert (code, problem["code"], problem["severity"]) == (0, "SF426", "unchecked")

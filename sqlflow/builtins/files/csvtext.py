@@ -41,15 +41,15 @@ def inspect(path: Path, options: CsvRead) -> CsvShape:
             return CsvShape(fatal=fault)
         head, tail = _ends(path, options)
     except (gzip.BadGzipFile, zlib.error) as error:
-        return CsvShape(fatal=_fault(f"{path} cannot be unpacked: {error}", "fetch the file again"))
+        return CsvShape(fatal=_fault(f"{path.name} cannot be unpacked: {error}", "fetch the file again"))
     except OSError as error:
         return CsvShape(fatal=_fault(f"cannot read {path}: {error.strerror}", "check its permissions", "permission"))
     except EOFError:
-        return CsvShape(fatal=_fault(f"{path} is cut off: its compression ends too early", "fetch the file again"))
+        return CsvShape(fatal=_fault(f"{path.name} is cut off: its compression ends too early", "fetch the file again"))
     if not head.strip():
-        return CsvShape(fatal=_fault(f"{path} is empty", "a CSV file needs at least its header line"))
+        return CsvShape(fatal=_fault(f"{path.name} is empty", "a CSV file needs at least its header line"))
     if head[:2] in (b"\xff\xfe", b"\xfe\xff") and options.encoding != "utf-16":
-        return CsvShape(fatal=_fault(f"{path} is UTF-16 text", "write encoding: utf-16"))
+        return CsvShape(fatal=_fault(f"{path.name} is UTF-16 text", "write encoding: utf-16"))
     try:
         text = head.decode("utf-8-sig" if options.encoding == "utf-8" else options.encoding, errors="ignore")
     except UnicodeDecodeError:
@@ -62,7 +62,7 @@ def inspect(path: Path, options: CsvRead) -> CsvShape:
                 shown = _NAMES[other]
                 return CsvShape(
                     fatal=_fault(
-                        f"{path} has one column named {first[0][:60]!r}: "
+                        f"{path.name} has one column named {first[0][:60]!r}: "
                         f"its fields are not separated by {options.delimiter!r}",
                         f"write delimiter: {shown.split(' ')[0]}",
                     )

@@ -138,7 +138,7 @@ def _complaint(message: str, files: list[str]) -> StepError | None:
         return StepError(f"{path.name}{where}: {first}", hint=hint, code="SF511")
     if "Malformed JSON" in message or "not a JSON" in message or "unexpected end" in message.lower():
         return StepError(
-            f"{path.name}: {message.splitlines()[0]}",
+            f"{path.name}: {message.splitlines()[0].strip()}",
             hint="mend the file; with lines: true every line is one object",
             code="SF511",
         )
