@@ -89,7 +89,7 @@ def known_answers(paths: Sequence[Path], store: Store, options: Mapping[str, Any
             continue
         if path.parent not in projects:
             projects[path.parent] = _project(path.parent, files)
-        parts = [general, projects[path.parent], os.path.relpath(path), hashlib.sha256(content).hexdigest()]
+        parts = [general, projects[path.parent], files.place(path), hashlib.sha256(content).hexdigest()]
         keys[path] = hashlib.sha256("\0".join(parts).encode()).hexdigest()
         answer = _read(store, keys[path])
         if answer is not None and _holds(answer.depends, files, environment):
@@ -109,7 +109,7 @@ def _read(store: Store, key: str) -> Answer | None:
 def _project(folder: Path, files: Files) -> str:
     """Return where the project of a folder is, and what its file holds."""
     root = find_root(folder)
-    return f"{os.path.relpath(root)} {files.identity(str(root / PROJECT_FILE))}" if root is not None else ""
+    return f"{files.place(root)} {files.identity(str(root / PROJECT_FILE))}" if root is not None else ""
 
 
 def _holds(depends: Depends, files: Files, environment: Mapping[str, str | None]) -> bool:

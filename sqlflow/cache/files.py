@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import re
 import stat
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +14,8 @@ from sqlflow.root import has_documents
 READ = 256 * 1024
 """Bytes up to which a file is known by what it holds."""
 ABSENT = "absent"
+_WINDING = re.compile(r"//|/\.|/$|\\")
+"""What may make two ways to one place."""
 
 
 @dataclass
@@ -19,6 +23,14 @@ class Files:
     """Looks at each file once in a process."""
 
     _known: dict[str, str] = field(default_factory=dict)
+    _here: str = field(default_factory=os.getcwd)
+
+    def place(self, path: str | Path) -> str:
+        """Return the way to a file from here, by which answers name it wherever the project lies."""
+        text = os.fspath(path)
+        if text.startswith(f"{self._here}{os.sep}") and not _WINDING.search(text):
+            return text[len(self._here) + 1 :]  # what most of them come to, in a fraction of the time
+        return os.path.relpath(text)
 
     def identity(self, path: str) -> str:
         """Return a text that is another one when the file is."""

@@ -31,13 +31,14 @@ def problems_of(
     Where they need tables that none of them makes, the other documents of their projects are held as well.
     """
     missing = [path for path in paths if path not in known.answers]
-    found = find_all(missing, catalog, files, _tables(known), options)
-    if _meets(found, known):  # a table that an answer rests on has another writer now
-        found = find_all(paths, catalog, files, {}, options)
+    looked = files if store is not None else None
+    found = find_all(missing, catalog, looked, _tables(known), options)
+    if _meets(found, known, files):  # a table that an answer rests on has another writer now
+        found = find_all(paths, catalog, looked, {}, options)
         known.answers.clear()
     if store is not None:
-        _file(found, known, store)
-    if _lacks(found, known) and (others := _beside(paths)):
+        _file(found, known, store, files)
+    if _lacks(found, known, files) and (others := _beside(paths)):
         every = [*paths, *others]
         known = known_answers(every, store, options, files) if store is not None else Known({}, {})
         told = problems_of(every, catalog, known, store, files, **options)
@@ -48,11 +49,13 @@ def problems_of(
     }
 
 
-def _lacks(found: Sequence[Finding], known: Known) -> bool:
+def _lacks(found: Sequence[Finding], known: Known, files: Files) -> bool:
     """Tell whether documents need tables that nobody makes, as far as is known."""
-    made = {(_place(one), key) for one in found if one.wants is not None for key in one.wants.makes}
+    made = {(_place(one, files), key) for one in found if one.wants is not None for key in one.wants.makes}
     made |= {(answer.warehouse, key) for answer in known.answers.values() for key in answer.makes}
-    return any((_place(one), key) not in made for one in found if one.wants is not None for key in one.wants.needs)
+    return any(
+        (_place(one, files), key) not in made for one in found if one.wants is not None for key in one.wants.needs
+    )
 
 
 def _beside(paths: Sequence[Path]) -> Sequence[Path]:
@@ -62,9 +65,9 @@ def _beside(paths: Sequence[Path]) -> Sequence[Path]:
     return [path for w in workspaces.values() for path in w.specs() if path.resolve() not in asked]
 
 
-def _file(found: Sequence[Finding], known: Known, store: Store) -> None:
+def _file(found: Sequence[Finding], known: Known, store: Store, files: Files) -> None:
     """Keep what is found where it will hold for as long as nothing that it rests on changes."""
-    answers = {one.path: _answer(one) for one in found}
+    answers = {one.path: _answer(one, files) for one in found}
     around = {**tables_made(known.answers.values()), **tables_made(answers.values())}
     for one in found:
         if one.wants is not None and one.depends is not None and one.path in known.keys:
@@ -85,9 +88,9 @@ def _tables(known: Known) -> Mapping[Path, Mapping[str, Table]]:
     return found
 
 
-def _meets(found: Sequence[Finding], known: Known) -> bool:
+def _meets(found: Sequence[Finding], known: Known, files: Files) -> bool:
     """Tell whether documents make tables that answers about others rest on, or make too."""
-    made = {(_place(one), key) for one in found if one.wants is not None for key in one.wants.makes}
+    made = {(_place(one, files), key) for one in found if one.wants is not None for key in one.wants.makes}
     return any(
         (answer.warehouse, key) in made
         for answer in known.answers.values()
@@ -95,10 +98,10 @@ def _meets(found: Sequence[Finding], known: Known) -> bool:
     )
 
 
-def _answer(one: Finding) -> Answer:
+def _answer(one: Finding, files: Files) -> Answer:
     """Return what is found of a document, as the cache keeps it."""
     made = {key: (table.name, _columns(table)) for key, table in one.made.items()}
-    return Answer(list(one.problems), one.depends or Depends(), _place(one), made)
+    return Answer(list(one.problems), one.depends or Depends(), _place(one, files), made)
 
 
 def _columns(table: Table) -> Columns:
@@ -107,6 +110,6 @@ def _columns(table: Table) -> Columns:
     return [[column.name, column.type, column.nullable] for column in table.schema]
 
 
-def _place(one: Finding) -> str | None:
+def _place(one: Finding, files: Files) -> str | None:
     warehouse = one.wants.warehouse if one.wants is not None else None
-    return os.path.relpath(warehouse) if warehouse is not None else None
+    return files.place(warehouse) if warehouse is not None else None

@@ -39,9 +39,12 @@ class Finding:
 
 
 class Finder:
-    """Reads findings off documents that have been held; looks at each file once."""
+    """Reads findings off documents that have been held; looks at each file once.
 
-    def __init__(self, files: Files, projects: Projects, options: Mapping[str, Any]) -> None:
+    Without `files` nobody will remember what is found, and nothing is noted of what it rests on.
+    """
+
+    def __init__(self, files: Files | None, projects: Projects, options: Mapping[str, Any]) -> None:
         self._files = files
         self._projects = projects
         self._options = options
@@ -54,7 +57,7 @@ class Finder:
             return Finding(held.path, held.compiled.problems, wants, {}, None)
         wants = Wants(held.warehouse, held.needs, makes(plan))
         depends = None
-        if _lasts(held, plan):
+        if self._files is not None and _lasts(held, plan):
             depends = Depends()
             _note_all(depends, held, plan, self._files, self._options, self._projects)
         return Finding(held.path, held.compiled.problems, wants, held.made, depends)
@@ -80,7 +83,7 @@ def _note_all(
     workspace = projects(plan.path.parent)
     if workspace.document is not None and workspace.project is not None:
         texts.append(workspace.document.source.text)
-        place = os.path.relpath(workspace.folder)
+        place = files.place(workspace.folder)
         depends.matched = [(place, p, files.matches(place, p)) for p in workspace.project.specs]
     named = {name for text in texts for name in _ENVIRONMENT.findall(text)}
     named |= {name for name in os.environ if name.startswith("SQLFLOW_VAR_")}
@@ -114,12 +117,12 @@ def _note(root: Path, text: str, depends: Depends, files: Files) -> None:
 
 def _look(path: Path, depends: Depends, files: Files) -> None:
     """Note a file by its way from here, so that an answer does not speak of files elsewhere."""
-    place = os.path.relpath(path)
+    place = files.place(path)
     depends.files[place] = files.identity(place)
 
 
 def _list(folder: Path, pattern: str, depends: Depends, files: Files) -> None:
-    place = os.path.relpath(folder)
+    place = files.place(folder)
     depends.listings.append((place, pattern, files.listing(place, pattern)))
 
 

@@ -38,9 +38,12 @@ Tables = Mapping[Path, Mapping[str, Table]]
 
 
 def find_all(
-    paths: Sequence[Path], catalog: Catalog, files: Files, made: Tables, options: Mapping[str, Any]
+    paths: Sequence[Path], catalog: Catalog, files: Files | None, made: Tables, options: Mapping[str, Any]
 ) -> list[Finding]:
-    """Return what is found of documents, in their order; `made` are tables of documents that are not among them."""
+    """Return what is found of documents, in their order; `made` are tables of documents that are not among them.
+
+    `files` look at what the findings rest on, where these are to be remembered.
+    """
     paths = list(dict.fromkeys(paths))
     count = processes(len(paths))
     projects = cache(open_workspace)
