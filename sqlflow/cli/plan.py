@@ -12,8 +12,11 @@ from .options import (
     ExcludeOption,
     Format,
     FormatOption,
+    FromOption,
     ProfileOption,
+    RefreshOption,
     SelectOption,
+    ToOption,
     VarOption,
     selectors,
     variables,
@@ -44,17 +47,21 @@ def run(
     var: VarOption = None,
     select: SelectOption = None,
     exclude: ExcludeOption = None,
+    full_refresh: RefreshOption = False,
+    since: FromOption = None,
+    until: ToOption = None,
     output: FormatOption = Format.text,
 ) -> int:
     """Show what a run would do, in order, without doing it."""
     from sqlflow.pipeline import Pipeline
+    from sqlflow.plan import Asked
 
     from .reporting import reported
 
     def work() -> int:
         if against is not None:
-            if select or exclude:
-                raise typer.BadParameter("--against compares whole documents; leave --select and --exclude out")
+            if select or exclude or full_refresh or since or until:
+                raise typer.BadParameter("--against compares whole documents; it takes --profile and --var only")
             return show(spec, against, output, profile=profile, given=variables(var))
         if spec is None:
             raise typer.BadParameter("name a document (sqlflow plan SPEC), or compare with --against")
@@ -64,6 +71,7 @@ def run(
             select=selectors(select),
             exclude=selectors(exclude),
             offline=True,
+            asked=Asked(full_refresh, since, until),
         )
         return shown(plan, output)
 

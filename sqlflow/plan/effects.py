@@ -17,6 +17,9 @@ def effects(step: PlannedStep, tables: Mapping[str, TableInfo]) -> tuple[str, ..
         info = tables.get(table_key(name))
         if info is None:
             continue
+        if step.window.rebuild:
+            history = "; the history that it keeps is lost" if step.plan.mode == "scd2" else ""
+            found.append(f"makes {name} anew of what the sources have now{history}")
         becomes = "view" if step.plan.makes_view else "table"
         if step.plan.mode == "replace" or step.plan.makes_view:
             if info.kind != becomes:

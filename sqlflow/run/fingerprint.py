@@ -21,6 +21,10 @@ from sqlflow.sdk import SQL_ROLES, BoundEndpoint, Role, Session, StepInput, Udf,
 
 UNKNOWN = "unknown"
 """Stands for a part without identity; it is never equal to anything."""
+WRITTEN = "written"
+"""Stands for a place outside that a step has written, as long as there is something."""
+ABSENT = "absent"
+"""Stands for such a place where there is nothing."""
 
 Parts = dict[str, str]
 
@@ -53,10 +57,11 @@ class Fingerprints:
         parts |= {f"variable {name}": _hash(values.get(name)) for name in sorted(used - hidden)}
         return parts | {f"function {name}": self._source(name) for name in sorted(step.functions & set(self.functions))}
 
-    def full(self, step: PlannedStep, session: Session, given: StepInput) -> Parts:
+    def full(self, step: PlannedStep, session: Session, given: StepInput, *, done: bool = False) -> Parts:
         """Add what the step reads: the data version of every table, and the identity of every file.
 
         `given` is the step's input as this attempt sees it; files that are listed here are not listed again by it.
+        `done`: as it will be once the step has written what it writes outside.
 
         Raises:
             TransientError: the files cannot be listed just now, so there is no use in going on to read them.
@@ -68,7 +73,8 @@ class Fingerprints:
             if table_key(table) not in own:
                 parts[table] = session.version(table) or UNKNOWN
         for name, endpoint in given.endpoints.items():
-            parts[endpoint.place or name] = self._outside(step, name, endpoint)
+            written = done and role_of(step.step_type.Config, (name,)) is Role.DESTINATION
+            parts[endpoint.place or name] = WRITTEN if written else self._outside(step, name, endpoint)
         volatile = [s.volatile for found in step.given.sql.values() for s in found if s.volatile]
         if volatile:
             parts[f"call of {volatile[0]}"] = UNKNOWN
@@ -79,7 +85,8 @@ class Fingerprints:
     def _outside(self, step: PlannedStep, name: str, endpoint: BoundEndpoint) -> str:
         connector, folder = endpoint.connector, self.plan.folder
         if role_of(step.step_type.Config, (name,)) is Role.DESTINATION:
-            return "written" if connector.exists(endpoint.config, endpoint.options, folder) else UNKNOWN
+            there = connector.exists(endpoint.config, endpoint.options, folder)
+            return UNKNOWN if there is None else WRITTEN if there else ABSENT
         try:
             look = connector.look if isinstance(connector, Guarded) else connector.versions
             files = look(endpoint.config, endpoint.options, folder)
@@ -139,6 +146,8 @@ def differences(was: Parts, now: Parts) -> list[str]:
     for name in sorted({*was, *now}):
         if now.get(name) == UNKNOWN:
             found.append("it depends on the time" if name == "clock" else f"{name} may have changed")
+        elif now.get(name) == ABSENT:
+            found.append(f"{name} is not there")
         elif was.get(name) != now.get(name):
             edited = name.startswith(("variable ", "function "))
             found.append(words.get(name) or (f"{name} is another" if edited else f"{name} has changed"))

@@ -162,7 +162,7 @@ class Task:
             self._listed.clear()
         with self._working() as session:
             given = self._given(session)
-            parts = json.dumps(self.prints.full(self.step, session, given))
+            parts = json.dumps(self.prints.full(self.step, session, given, done=True))
             token = Token(self.plan.run_id, self.step.id, self.record.attempts, self.plan.pipeline, fingerprint=parts)
             memory = StepMemory(lambda: session.state(self.plan.pipeline, self.step.id))
             context = StepContext(

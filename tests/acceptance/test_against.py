@@ -237,7 +237,7 @@ def test_secrets_are_masked(repository):
     ("words", "told", "code"),
     [
         (["--against", "nowhere"], "git knows no revision 'nowhere'", 2),
-        (["--against", "main", "--select", "daily"], "leave --select and --exclude out", 2),
+        (["--against", "main", "--select", "daily"], "it takes --profile and --var only", 2),
         (["absent.yaml", "--against", "main"], "absent.yaml is not there", 2),
         ([], "name a document", 2),
     ],

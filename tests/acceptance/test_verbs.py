@@ -263,3 +263,14 @@ def test_what_is_to_happen_at_the_end_happens(tmp_path, sql, code):
     step = f'{{id: s, type: transform, target: t, sql: "{sql}"}}'
     (tmp_path / "p.yaml").write_text(f"version: 1\nname: p\nsteps: [{step}]\n")
     assert sqlflow(tmp_path, "run", "p.yaml", code=code).splitlines()[-2:] == ["thread", "at exit"]
+
+
+def test_plan_says_what_a_full_refresh_takes_away(tmp_path):
+    """A plan takes what a run would be asked, and says that a history would be lost."""
+    step = "{id: h, type: transform, target: hist, mode: scd2, key: [id], sql: select 1 as id}"
+    (tmp_path / "h.yaml").write_text(f"version: 1\nname: h\nsteps:\n  - {step}\n")
+    sqlflow(tmp_path, "run", "h.yaml")
+    assert "anew" not in sqlflow(tmp_path, "plan", "h.yaml")
+    told = sqlflow(tmp_path, "plan", "h.yaml", "--full-refresh")
+    assert "h: makes hist anew of what the sources have now; the history that it keeps is lost" in told
+    assert sqlflow(tmp_path, "plan", "h.yaml", "--from", "1", code=2) == ""

@@ -247,6 +247,19 @@ def test_full_refresh_makes_the_target_anew(ground: Ground) -> None:
     assert (ground.rows("from t"), ground.watermark()) == ([], None)
 
 
+def test_a_full_refresh_says_that_it_ends_a_history(ground: Ground) -> None:
+    """Versions that no source has any more are gone after it, which is told; there may be none."""
+    source = ground.csv("a.csv", "id,u", (1, 10))
+    step = load(source, mode="scd2", key=["id"])
+    ground.done(step)
+    assert ground.done(step, full_refresh=True).warnings == []
+    ground.csv("a.csv", "id,u", (1, 20))
+    ground.done(step)
+    (told,) = ground.done(step, full_refresh=True).warnings
+    assert "1 earlier version" in told
+    assert ground.rows("select u, is_current from t") == [(20, True)]
+
+
 def test_a_full_refresh_that_fails_leaves_rows_and_watermark(ground: Ground) -> None:
     """The old table is there until the new one is committed."""
     source = ground.csv("a.csv", "id,u,v", (1, 10, 1))

@@ -186,6 +186,20 @@ def test_changed_runs_what_would_do_something_else(ground: Ground) -> None:
     assert ran(*steps("select id, v + 1 as v from one")) == ["two", "three"]
 
 
+def test_an_export_is_unchanged_once_it_is_written(ground: Ground) -> None:
+    """The run that makes a file leaves nothing to be done again; without the file the export runs, and says why."""
+    steps = [
+        transform("select 1 as n", id="one", target="one"),
+        {"id": "out", "type": "export", "source": "one", "target": {"connector": "csv", "path": "out.csv"}},
+    ]
+    ground.done(*steps)
+    assert [step.reason for step in ground.run(*steps, changed=True).values()] == ["unchanged", "unchanged"]
+    (ground.folder / "out.csv").unlink()
+    found = ground.run(*steps, changed=True)["out"]
+    assert (found.status, found.because) == ("succeeded", ("out.csv is not there",))
+    assert [step.reason for step in ground.run(*steps, changed=True).values()] == ["unchanged", "unchanged"]
+
+
 def test_changed_never_leaves_out_what_failed(ground: Ground) -> None:
     """A step whose last attempt failed has not done what it would do, so it is run."""
     steps = chain(ground)

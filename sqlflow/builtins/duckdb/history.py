@@ -49,6 +49,13 @@ class Shape:
         return f"SELECT DISTINCT {shown}, {self.time} AS sqlflow_at, {self.gone} AS sqlflow_gone FROM {batch}"
 
 
+def ended(db: Connection, target: str) -> int:
+    """Count the versions of a history that hold no longer; a table that is none has none."""
+    if CURRENT not in map(fold, db.schema_of(quoted(target)).names):
+        return 0
+    return int(db.execute(f"SELECT count(*) FROM {quoted(target)} WHERE NOT {CURRENT}")[0][0])
+
+
 def shape_of(write: TableWrite) -> Shape:
     """Tell the columns of a batch apart.
 

@@ -128,11 +128,14 @@ def _resolved(write: TableWrite) -> TableWrite:
 def _made(db: Connection, write: TableWrite, entry: Entry | None) -> Done:
     """Make the target out of the batch alone, whatever the mode."""
     if write.mode == "scd2":
+        ended = history.ended(db, write.target) if entry is not None else 0
         if entry is not None:
             db.execute(f"DROP {entry.kind.upper()} {quoted(write.target)}")
         rows = history.create(db, _resolved(write))
         _finish(db, write, entry)
-        return Done(RowCounts(read=write.staged.rows, inserted=rows, updated=0, deleted=None))
+        versions = "1 earlier version" if ended == 1 else f"{ended} earlier versions"
+        told = f"the history of {write.target} begins anew, without {versions} that it held"
+        return Done(RowCounts(read=write.staged.rows, inserted=rows, updated=0, deleted=None), (told,) if ended else ())
     return _replace(db, living(_resolved(write))[0] if write.mode == "merge" else write, entry)
 
 
