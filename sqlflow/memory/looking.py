@@ -39,6 +39,7 @@ from sqlflow.sdk import (
     quote,
     refused_changes,
     remembered,
+    united,
     widens,
 )
 
@@ -187,11 +188,12 @@ def _looked(look: Look, keeper: TableStep, context: StepContext, delta: Delta) -
     types = look.baseline.types if look.baseline and guesses else {}
     look = replace(look, guessed=guesses)
     try:
-        return _seen(look, keeper, context, replace(delta, types=types))
+        found = _seen(look, keeper, context, replace(delta, types=types))
     except StepError as error:
         if not types or error.kind != "bad_data" or isinstance(error, SchemaChanged):
             raise
-        return _seen(look, keeper, context, replace(delta, types={}))
+        found = _seen(look, keeper, context, replace(delta, types={}))
+    return replace(found, schema=united(found.schema, found.baseline)) if keeper.lacks_columns(given) else found
 
 
 def _seen(look: Look, keeper: TableStep, context: StepContext, delta: Delta) -> Look:

@@ -19,7 +19,16 @@ from sqlflow.errors import (
 )
 from sqlflow.problem import did_you_mean
 
-from .baseline import Baseline, change_table, declared, judge, parse_baseline, refused_changes, remembered
+from .baseline import (
+    Baseline,
+    change_table,
+    declared,
+    judge,
+    parse_baseline,
+    refused_changes,
+    remembered,
+    united,
+)
 from .check import (
     Check,
     CheckKind,
@@ -307,6 +316,7 @@ __all__ = [
     "split_name",
     "summed",
     "udf",
+    "united",
     "values_at",
     "widens",
     "write_objections",

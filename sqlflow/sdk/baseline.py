@@ -79,6 +79,12 @@ def declared(schema: TableSchema, columns: Mapping[str, ColumnSpec]) -> TableSch
     return TableSchema(tuple(kept))
 
 
+def united(schema: TableSchema, baseline: Baseline | None) -> TableSchema:
+    """Add the columns of the last good run to those of rows that may lack some of them."""
+    known = baseline.schema if baseline is not None else ()
+    return TableSchema((*schema, *(column for column in known if schema.get(column.name) is None)))
+
+
 def judge(
     baseline: Baseline, now: TableSchema, policy: Policy, *, what: str, text: str = "", silent: Iterable[str] = ()
 ) -> TableSchema:

@@ -210,7 +210,8 @@ class Connector(ABC, Generic[C]):
     keeps_tokens: ClassVar[bool] = False
     """Whether it recognises a write by its token, less the attempt, so that repeating a plain append is safe."""
     lists_files: ClassVar[bool] = False
-    """Whether `versions` lists files."""
+    """Whether `versions` lists files. A read option `union_by_name` of such a connector says that each of them may lack
+    columns that others have."""
     keeps_rejects: ClassVar[bool] = False
     """Whether it can leave rows out that it cannot read, and tell which."""
     local: ClassVar[bool] = False

@@ -62,13 +62,21 @@ class TableStep(StepType):
         """Tell whether the columns are held against those of the last good run."""
         return True
 
+    def lacks_columns(self, given: StepInput) -> bool:
+        """Tell whether the rows of one run may lack columns that those of another had, without any being gone."""
+        return False
+
     def pending(self, given: StepInput, context: StepContext) -> Delta | None:
         """Say which part of its source the next run reads, as far as a cursor does not; None: there is none."""
         return Delta()
 
     def landing(self, given: StepInput, context: StepContext, **more: Any) -> Landing:
         """Prepare one batch."""
-        own = {"text": self.text(given), "keeps_baseline": self.keeps_baseline(given)}
+        own = {
+            "text": self.text(given),
+            "keeps_baseline": self.keeps_baseline(given),
+            "lacks_columns": self.lacks_columns(given),
+        }
         values = {"rebuild": context.window.rebuild, **own, **more}
         token = values.pop("token", context.token)
         return Landing(given.config, given, lambda delta: self.rows(given, context, delta), context, token, **values)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from sqlflow.errors import Imprecise, StepError
 
-from .baseline import Baseline, declared, judge, remembered
+from .baseline import Baseline, declared, judge, remembered, united
 from .check import CheckResult, refuse_failed
 from .commit import (
     Batch,
@@ -54,6 +54,8 @@ class Landing:
     token: Token
     delta: Delta = field(default_factory=Delta)
     keeps_baseline: bool = True
+    lacks_columns: bool = False
+    """Whether columns of the last good run that are not there are only not in these rows."""
     text: str = ""
     interval: Interval | None = None
     rebuild: bool = False
@@ -216,6 +218,8 @@ class Landing:
         now = declared(schema, self.config.columns)
         if baseline is None:
             return now
+        if self.lacks_columns:
+            now = united(now, baseline)
         session = self.context.session
         types = {name.lower(): normal_type(kind) for name, kind in baseline.types.items()}
         other = [c.name for c in now if types.get(c.name.lower(), normal_type(c.type)) != normal_type(c.type)]

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from .ground import Ground, load
@@ -160,3 +161,30 @@ def test_paths_are_remembered_below_the_project(ground: Ground, tmp_path: Path) 
     ground.done(files(**APPEND))
     assert [name for _, _, name in ground.memories("file")] == ["in/a.csv"]
     assert str(tmp_path) not in str(ground.memories())
+
+
+@pytest.mark.parametrize("kind", ["csv", "json", "parquet"])
+def test_new_files_may_lack_columns_that_meet_by_name(ground: Ground, kind: str) -> None:
+    """A file without a column that others have brings NULL for it; a column that is new is judged as ever."""
+    (ground.folder / "in").mkdir()
+    source = {"connector": kind, "path": f"in/*.{kind}", "incremental": "new_files", "union_by_name": True}
+    step = load(source, mode="merge", key=["id"], on_schema_change="permissive")
+
+    def put(name: str, query: str) -> None:
+        form = {"csv": "csv, header", "json": "json", "parquet": "parquet"}[kind]
+        duckdb.sql(f"copy ({query}) to '{ground.folder}/in/{name}.{kind}' (format {form})")
+
+    put("a", "select 1 as id, 10 as v")
+    put("b", "select 2 as id, 20 as v, 'x' as w")
+    ground.done(step)
+    put("a", "select 1 as id, 11 as v")  # corrected
+    ground.done(step)
+    put("c", "select 3 as id, 'y' as w, true as k")
+    ground.done(step)
+    assert ground.rows("select id, v, w, k from t order by id") == [
+        (1, 11, None, None),
+        (2, 20, "x", None),
+        (3, None, "y", True),
+    ]
+    put("d", "select 4 as id, 'much' as v")
+    assert ground.refused("SF732", {**step, "on_schema_change": "alert"})

@@ -87,6 +87,11 @@ class LoadStep(TableStep):
         """Say that the columns are those of the source."""
         return "source"
 
+    def lacks_columns(self, given: StepInput) -> bool:
+        """Say so of new files, which are but some of those whose columns meet by name."""
+        source = given.endpoints["source"]
+        return source.incremental is not None and bool(getattr(source.options, "union_by_name", False))
+
     def rows(self, given: StepInput, context: StepContext, delta: Delta) -> Select | ArrowStream:
         """Ask the connector, telling it the declared columns and what the engine can scan by itself."""
         source = given.endpoints["source"]
