@@ -195,7 +195,7 @@ def _hold_others(ground: Ground, step: PlannedStep) -> None:
         path = tuple("*" if part.isdigit() else part for part in name.split("."))
         if kinds.get(path) is Role.STATEMENTS:
             run_script(ground, step, statements, piece)
-        elif kinds.get(path) is Role.QUERY:
+        elif kinds.get(path) in (Role.QUERY, Role.SQL_FILE):
             rows = _query(ground, step, statements[0], piece)
     for path, role in kinds.items():
         for where, value in values_at(step.given.config, path) if role is Role.READS else ():

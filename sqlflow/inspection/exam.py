@@ -42,9 +42,11 @@ def exam(package: Package, answer: Answer) -> Aspect:
         return Aspect("exam", "not sat", (Problem("SF631", f"the exam cannot be sat: {failed}", None, _INSTALL),))
     problems = list(_missing(answer, found))
     problems += [_told(one) for one in found if one["outcome"] not in ("passed", "skipped")]
-    laws = sum(one["whose"] is not None for one in found)
-    skipped = sum(one["outcome"] == "skipped" for one in found)
-    return Aspect("exam", f"{laws} laws hold" + (f", {skipped} skipped" if skipped else ""), tuple(problems))
+    laws = [one for one in found if one["whose"] is not None]
+    held = sum(one["outcome"] == "passed" for one in laws)
+    skipped = sum(one["outcome"] == "skipped" for one in laws)
+    told = f"{held} laws hold" if held == len(laws) else f"{held} of {len(laws)} laws hold"
+    return Aspect("exam", told + (f", {skipped} skipped" if skipped else ""), tuple(problems))
 
 
 _INSTALL = "`pip install sqlflow-pipelines[testing]`; then `python -m pytest` in this folder shows more"

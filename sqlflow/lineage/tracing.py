@@ -50,7 +50,7 @@ def _trace_step(traced: _Trace, step: PlannedStep, known: Known) -> None:
     kinds = roles(step.step_type.Config)
     for name, statements in step.given.sql.items():
         role = kinds.get(tuple("*" if part.isdigit() else part for part in name.split(".")))
-        if role is Role.QUERY:
+        if role in (Role.QUERY, Role.SQL_FILE):
             for target in written:
                 _query(traced, target, statements[0], known)
         elif role is Role.STATEMENTS:

@@ -117,15 +117,16 @@ class MannersLaws(ConnectorCandidate):
 
     @law("secrets", "faults")
     def test_no_message_holds_a_secret(self, place: Place, bench: Bench) -> None:
-        """Whatever goes wrong, no error and no report of a connection test holds a secret of the connection."""
+        """Whatever goes wrong, no error, no report of a connection test and no name of a place holds a secret."""
         if self.takes_rows:
             bench.put(place, people())
         for fault in self.faults(place):
             writing = fault.writes or fault.place.read is None
-            config, _ = bench.options(fault.place, writing=writing)
-            secrets = secrets_in(config)
-            report = self.candidate()().test(config, place.folder)
-            told = [report.message, *report.facts.values(), str(self.raised(bench, fault)), repr(config)]
+            config, options = bench.options(fault.place, writing=writing)
+            secrets = [*secrets_in(config), *secrets_in(options)]
+            connector = self.candidate()()
+            told = [str(connector.test(config, place.folder)), str(connector.place(config, options))]
+            told += [str(self.raised(bench, fault)), repr(config), repr(options)]
             for secret in secrets:
                 assert not [text for text in told if secret in text], f"{fault.name}: a secret is shown"
 

@@ -125,3 +125,16 @@ def test_a_column_of_a_table_that_is_not_known(lineage, tmp_path):
     (tmp_path / "orders.yaml").write_text(ORDERS + load)
     assert "raw.far.*" in lineage("raw.far.anything")
     assert "raw.orders.nope" in lineage("raw.orders.nope", code=2)
+
+
+def test_a_query_in_a_file_has_lineage(lineage, tmp_path):
+    """Where the SQL of a step stands makes no difference."""
+    (tmp_path / "daily.sql").write_text("select Day, sum(amount) as revenue from raw.orders group by day\n")
+    (tmp_path / "orders.yaml").write_text(
+        ORDERS.replace("sql: select Day, sum(amount) as revenue from raw.orders where status = 'paid' group by day",
+                       "sql_file: daily.sql")
+    )  # fmt: skip
+    told = lineage("marts.daily.revenue")
+    assert "<- raw.orders.amount" in told
+    assert "-> marts.total.total" in told
+    assert "-> marts.daily.revenue" in lineage("raw.orders.amount")
