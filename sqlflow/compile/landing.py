@@ -5,6 +5,7 @@ Holds options against columns. What an engine does with rows is its own business
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -37,6 +38,18 @@ SET_ASIDE_BY = {
     "sqlflow_pipeline": "VARCHAR", "sqlflow_step": "VARCHAR", "sqlflow_run_id": "VARCHAR",
     "sqlflow_at": "TIMESTAMP WITH TIME ZONE",
 }  # fmt: skip
+
+_MILD = [
+    (re.compile(kinds), value)
+    for kinds, value in (
+        (r"(U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL(\(.*\))?)$", "0"),
+        (r"(DATE|TIMESTAMP( WITH TIME ZONE|_\w+)?)$", "2024-01-01"),
+        (r"TIME( WITH TIME ZONE)?$", "12:00:00"),
+        (r"BOOLEAN$", "true"),
+        (r"INTERVAL$", "1 day"),
+    )
+]
+"""Values that every type of their family holds, and that suit whatever they can be cast to."""
 
 
 def relation_of(schema: TableSchema) -> str:
@@ -77,12 +90,28 @@ def _declared(ground: Ground, step: PlannedStep, batch: TableSchema) -> TableSch
 
 
 def _cast(ground: Ground, step: PlannedStep, column: Column, kind: str, place: Mark) -> None:
-    """Note a declared type that there is not."""
+    """Note a declared type that there is not, or to which no value of the column can be cast."""
     try:
         ground.blank.session.bind(f"SELECT CAST(CAST(NULL AS {column.type}) AS {kind})")
     except CannotBind as error:
         hint = "write a type of the engine, such as bigint, varchar or decimal(12,2)"
         ground.report("SF425", f"step {step.declared!r}: {error.message}", place, hint)
+        return
+    if normal_type(kind) != normal_type(column.type) and not _castable(ground, column.type, kind):
+        told = f"step {step.declared!r}: {column.name!r} is {column.type}, which nothing casts to {kind}"
+        ground.report("SF425", told, place, "convert it in SQL, or declare another type")
+
+
+def _castable(ground: Ground, kind: str, wanted: str) -> bool:
+    """Tell whether a value of a type that any wanted one could hold can be cast to it."""
+    value = next((value for found, value in _MILD if found.match(normal_type(kind))), None)
+    if value is None:
+        return True
+    try:
+        ground.blank.session.fetch(f"SELECT CAST(CAST('{value}' AS {kind}) AS {wanted})")
+    except StepError:
+        return False
+    return True
 
 
 def _options(ground: Ground, step: PlannedStep, batch: TableSchema) -> None:

@@ -161,6 +161,10 @@ class _Planner:
                 places = sorted(set(marks))
                 known = list(self.values)
                 hint = did_you_mean(name, known, noun="variable") if known else f"declare it: vars: {{{name}: ...}}"
+                if name in known:
+                    hint = (
+                        "a variable takes its value from no other: write the value, or use the other where it is needed"
+                    )
                 more = f", used in {len(places)} places" if len(places) > 1 else ""
                 found.append(
                     Problem(

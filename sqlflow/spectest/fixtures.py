@@ -6,7 +6,7 @@ Which table that is, and what stands in its place while a test runs, is not its 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from sqlflow.sdk import (
     StepError,
     TableSchema,
     fold,
+    normal_type,
     quote,
 )
 from sqlflow.spec import Rows
@@ -142,7 +143,8 @@ class Fixtures:
         if not empty:
             raise SQLFlowError(f"the rows of {what} name no column", hint="write one at least")
         file = self.folder / f"{len(list(self.folder.glob('*.jsonl')))}.jsonl"
-        lines = (json.dumps(empty | row, default=str) for row in renamed)
+        exact = {c.name for c in schema or () if normal_type(c.type).startswith("DECIMAL")}
+        lines = (json.dumps(empty | _as_written(row, exact), default=str) for row in renamed)
         file.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
         given = replace(self.of_file(what, "json", file, schema, lines=True), inline=True)
         if any(column.type == VALUELESS for column in schema or ()):
@@ -157,6 +159,14 @@ class Fixtures:
 
     def _seen(self, given: Given) -> Given:
         return replace(given, held=self.look(given.read(frozenset({self.dialect}))))
+
+
+def _as_written(row: Mapping[str, Any], exact: Container[str]) -> dict[str, Any]:
+    """Write numbers of exact columns as texts: a reader of JSON would make doubles of them on the way."""
+    return {
+        name: str(value) if name in exact and isinstance(value, (int, float)) and not isinstance(value, bool) else value
+        for name, value in row.items()
+    }
 
 
 def names_of(rows: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:

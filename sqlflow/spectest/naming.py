@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
 
+from sqlflow.codes import explain
 from sqlflow.compile import Bench, Compiled
 from sqlflow.errors import DocumentError
 from sqlflow.pipeline import Draft, Pipeline
@@ -21,8 +20,8 @@ from .declared import DeclaredTest
 from .fixtures import Given
 from .staging import Staging
 
-_ROW = re.compile(r"\brow (\d+):")
-_COLUMN = re.compile(r"^(?P<value>\S+) in column (?P<column>\S+) ")
+MOST = 500
+"""Values of given rows that are held one by one, where all at once do not fit."""
 
 
 def misnamed(
@@ -33,11 +32,11 @@ def misnamed(
     bench: Bench,
     profile: str | None = None,
 ) -> tuple[Problem, ...]:
-    """Return what is wrong with the names of tests; nothing where the pipeline itself is wrong, which comes first.
+    """Return what is wrong with the names of tests; nothing where steps could not be planned, which comes first.
 
     `plan` and `compiled` are those of the pipeline without the variables that a test may set.
     """
-    if any(problem.severity == "error" for problem in compiled.problems):
+    if plan.partial:
         return ()
     found: dict[Problem, None] = {}
     for test in (test for test in tests if test.test.is_finished):  # the others are told anyway
@@ -49,11 +48,16 @@ def _told(
     declared: DeclaredTest, draft: Draft, compiled: Compiled, bench: Bench, profile: str | None
 ) -> Iterator[Problem]:
     test = declared.test
+    if test.error is not None and explain(test.error) is None:
+        hint = "`sqlflow explain` with a code says when it is told"
+        yield Problem(
+            "SF760", f"test {test.name!r}: no problem has the code {test.error}", declared.place("error"), hint
+        )
     if test.vars:
         own = Pipeline(declared.pipeline.path, draft.catalog, document=declared.pipeline.afresh())
         draft = own.draft(profile=profile, vars=test.vars, written=declared.written)
-        compiled = draft.compile(bench, around=compiled.around)
-        if wrong := [problem for problem in compiled.problems if problem.severity == "error"]:
+        known, compiled = compiled.problems, draft.compile(bench, around=compiled.around)
+        if wrong := [p for p in compiled.problems if p.severity == "error" and p not in known]:
             yield from wrong if all(problem.code != test.error for problem in wrong) else ()
             return
     if draft.plan is None:
@@ -68,41 +72,38 @@ def _told(
             return
         if test.error is not None:  # it may be about such values
             return
+        hold = partial(_hold, bench, draft.plan)
         for path, given in staging.given.items():
-            try:
-                bench.hold_rows(draft.plan.engine, given.select(frozenset({draft.plan.engine.engine.dialect}), {}))
-            except StepError as error:
-                yield _unfit(declared, path, given, error)
+            if hold(given) is not None:
+                yield from _unfit(declared, path, given, staging, hold)
 
 
-def _unfit(declared: DeclaredTest, path: tuple[str, str], given: Given, error: StepError) -> Problem:
-    """Tell a value that does not fit its column, at the place where what is told of it stands."""
+Hold = Callable[[Given], StepError | None]
+
+
+def _hold(bench: Bench, plan: Plan, given: Given) -> StepError | None:
+    """Read given rows with the types of their columns; returns why that cannot be."""
+    try:
+        bench.hold_rows(plan.engine, given.select(frozenset({plan.engine.engine.dialect}), {}))
+    except StepError as error:
+        return error
+    return None
+
+
+def _unfit(
+    declared: DeclaredTest, path: tuple[str, str], given: Given, staging: Staging, hold: Hold
+) -> Iterator[Problem]:
+    """Yield every value of some rows that does not fit its column, each held by itself."""
     part, name = path
-    rows = (declared.test.given if part == "given" else declared.test.state)[name].rows or []
-    row, column = _place(rows, error.message)
-    hint = error.hint
-    if (known := given.schema.get(column) if given.schema is not None and column else None) is not None:
-        hint = f"column {known.name} is {known.type}: write a value of that type"
-    where = declared.place(*path, "rows", row, *([column] if column else []))
-    return Problem("SF760", f"test {declared.test.name!r}: {error.message}", where, hint)
-
-
-def _place(rows: Sequence[Mapping[str, Any]], told: str) -> tuple[int, str]:
-    """Find the row and the column of a value that a message speaks of; the first row where it does not say."""
-    numbered, named = _ROW.search(told), _COLUMN.search(told)
-    for number, row in enumerate(rows):
-        for column, value in row.items():
-            if numbered and int(numbered[1]) == number + 1 and f'"{value}"' in told:
-                return number, column
-            if (
-                named
-                and named["column"].strip('"') == column
-                and str(value) in (named["value"], _whole(named["value"]))
-            ):
-                return number, column
-    return (int(numbered[1]) - 1 if numbered and int(numbered[1]) <= len(rows) else 0), ""
-
-
-def _whole(text: str) -> str:
-    """Return a whole number without the point that engines write behind it."""
-    return text.removesuffix(".0")
+    rows = (declared.test.given if part == "given" else declared.test.state)[name]
+    told = False
+    values = [(n, *pair) for n, row in enumerate(rows.rows or ()) for pair in row.items()]
+    for number, column, value in values[:MOST]:
+        one = staging.read(path, rows.model_copy(update={"rows": [{column: value}]}), given.schema)
+        known = given.schema.get(column) if given.schema is not None else None
+        if one is not None and known is not None and hold(one) is not None:
+            told = True
+            message = f"test {declared.test.name!r}: {value!r} does not fit {column}, which is {known.type}"
+            yield Problem("SF760", message, declared.place(*path, "rows", number, column), "write a value of that type")
+    if not told and (error := hold(given)) is not None:
+        yield Problem("SF760", f"test {declared.test.name!r}: {error.message}", declared.place(*path), error.hint)

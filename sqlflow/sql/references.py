@@ -133,6 +133,9 @@ def read_expression(sql: str) -> References:
         raise SqlSyntaxError("expected one expression", end)
     if items[0].get("class") == "STAR":
         raise SqlSyntaxError("expected an expression, found *", 0)
+    if (window := _window(items[0])) is not None:
+        told = "a window function cannot stand here, where each row is asked by itself; compute it in a query before"
+        raise SqlSyntaxError(told, max(_offset(window, f"{head}{sql}\n") - len(head), 0))
     references = References(digest=_digest(tree.text if tree else ""))
     _walk(found[0], frozenset(), references, f"{head}{sql}\n")
     references.parameters = [Reference(p.name, p.offset - len(head)) for p in references.parameters]
@@ -183,6 +186,15 @@ def _walk(node: dict[str, Any], ctes: frozenset[str], found: References, sql: st
                 _walk(value, scope, found, sql)
         elif isinstance(value, list):
             _walk_all(value, scope, found, sql)
+
+
+def _window(node: Any) -> dict[str, Any] | None:
+    """Find a window function in an expression; what a subquery does is its own business."""
+    if isinstance(node, list):
+        return next(filter(None, map(_window, node)), None)
+    if not isinstance(node, dict) or node.get("class") == "SUBQUERY":
+        return None
+    return node if node.get("class") == "WINDOW" else _window([*node.values()])
 
 
 def _walk_all(nodes: list[Any], ctes: frozenset[str], found: References, sql: str) -> None:

@@ -139,10 +139,12 @@ class Holding:
         compiled = draft.compile(self._bench, look=look, around=around, with_functions=self._with_functions)
         needed = needs(tested.plan) if tested.plan is not None else frozenset[str]()
         held = Held(planned.path, draft.plan, compiled, warehouse, needs=needed)
-        if not (tests and self._tests) or tested.plan is None or any(p.severity == "error" for p in compiled.problems):
+        if not (tests and self._tests) or tested.plan is None:
             return held
         about = compiled if tested is draft else tested.compile(self._bench, around=around)
         told = misnamed(tests, tested.plan, about, self._catalog, self._bench, self._profile)
+        if tested is not draft and any(p.severity == "error" for p in about.problems):
+            told = (*told, _unsure(tests[0]))
         files = tuple(file for test in tests for file in test.files)
         return replace(held, compiled=replace(held.compiled, problems=(*held.compiled.problems, *told)), files=files)
 
@@ -187,6 +189,13 @@ def _of_tests(document: Document[Tests]) -> Iterator[Problem]:
         found = pipeline_of(document)
         yield from [found] if isinstance(found, Problem) else []
         yield from unfinished(document)
+
+
+def _unsure(test: DeclaredTest) -> Problem:
+    """Tell of tests that stand apart that their pipeline is wrong, which is told with it."""
+    pipeline = display(test.pipeline.path)
+    told = f"{pipeline}, which these tests are about, has problems: not everything that they name is checked"
+    return Problem("SF426", told, test.source.mark(0, 0), f"look at `sqlflow validate {pipeline}`", "unchecked")
 
 
 def _tests(document: Document[Any] | list[Problem]) -> Sequence[DeclaredTest]:

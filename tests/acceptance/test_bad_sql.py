@@ -195,6 +195,7 @@ CASES: dict[str, str] = {
     "    target: raw.again\n    columns:\n      order_id: bigint\n      «ammount»: double\n",
     "key_of_a_load": "  - id: again\n    type: load\n    source: {connector: csv, path: orders.csv}\n"
     "    target: raw.again\n    mode: merge\n    key: «orderid»\n".replace("«orderid»", "[«orderid»]"),
+    "declared_type_that_nothing_casts_to": merge("    columns: {«order_id»: date}\n"),
     "declared_type": merge("    columns: {«order_id»: my_own_type}\n"),
     "batches": merge(
         "    mode: delete_insert\n    batches: {by: «dya», size: 1 day, initial: 2024-01-01}\n",

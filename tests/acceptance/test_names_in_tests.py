@@ -34,8 +34,13 @@ FAULTS = {
         "expect: {marts.daily: []}",
         "did you mean",
     ),
-    "value given": ("given: {orders: [{id: 1}, {«amount»: much}]}", "expect: {marts.daily: []}", "amount is double"),
-    "number given": ("given: {orders: [{id: 1}, {«id»: 1.5}]}", "expect: {marts.daily: []}", "id is bigint"),
+    "value given": (
+        "given: {orders: [{id: 1}, {«amount»: much}]}",
+        "expect: {marts.daily: []}",
+        "amount, which is double",
+    ),
+    "number given": ("given: {orders: [{id: 1}, {«id»: 1.5}]}", "expect: {marts.daily: []}", "id, which is bigint"),
+    "code": ("given: {orders: []}", "«error»: SF999", "no problem has the code SF999"),
     "variable": ("vars: {«leest»: 2}\n    given: {orders: []}", "expect: {report: []}", "did you mean 'least'?"),
     "value": ("vars: {«least»: x}\n    given: {orders: []}", "expect: {report: []}", "not of type integer"),
 }
@@ -111,9 +116,29 @@ def test_what_is_not_known_is_not_held_against_a_test(shop):
     assert "valid" in shop("validate", "shop.yaml")
 
 
-def test_a_pipeline_that_is_wrong_comes_first(shop):
+@pytest.mark.parametrize("apart", [False, True], ids=["in the pipeline", "in a document of its own"])
+def test_a_fault_in_a_query_hides_no_other(shop, apart):
+    """What a test names of sources and tables that are right is told, though another step is wrong."""
+    tests = """\
+tests:
+  - name: one
+    vars: {least: 2}
+    given: {orders: [{amuont: 1}]}
+    expect: {marts.dayly: []}
+"""
+    wrong = PIPELINE.partition("tests:")[0].replace("sum(amount)", "sum(amonut)")
+    shop.write("shop.yaml", wrong if apart else wrong + tests)
+    shop.write("tests.yaml", f"version: 1\nkind: test\npipeline: shop.yaml\n{tests}")
+    told = shop("validate", "tests.yaml" if apart else "shop.yaml", code=2)
+    assert told.count("SF760") == 2
+    assert ("SF421" in told) != apart
+    assert ("SF426 unchecked: shop.yaml, which these tests are about, has problems" in told) == apart
+
+
+def test_what_follows_from_a_fault_is_not_told_again(shop):
     """What follows from a fault of the pipeline itself is not told of its tests as well."""
-    shop.write("shop.yaml", PIPELINE.replace("sum(amount)", "sum(amonut)") + "    expect: {marts.daily: [{x: 1}]}\n")
+    test = "    given: {orders: []}\n    expect: {marts.daily: [{x: 1}]}\n"
+    shop.write("shop.yaml", PIPELINE.replace("sum(amount)", "sum(amonut)") + test)
     told = shop("validate", "shop.yaml", code=2)
     assert "SF421" in told
     assert "SF760" not in told

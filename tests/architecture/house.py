@@ -37,7 +37,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "schema": ("run",),
     "memory": ("warehouse",),
     "quarantine": ("warehouse",),
-    "spectest": ("pipeline",),
+    "spectest": ("pipeline", "codes"),
     "scaffold": ("registry", "version"),
     "testing": ("warehouse",),
     "inspection": ("testing",),
