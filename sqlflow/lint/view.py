@@ -29,6 +29,9 @@ from sqlflow.sql import Reference, read_habits, read_script_habits
 from .footprint import Elsewhere, Footprint
 
 _USE = re.compile(r"\$\{?([A-Za-z_]\w*)")
+_SPLICED = re.compile(r"\$\{([A-Za-z_]\w*)")
+_SILENT = re.compile(r"'(?:[^']|'')*'|/\*.*?\*/|--[^\n]*", re.DOTALL)
+"""What names nothing in SQL: texts and comments."""
 
 
 @dataclass
@@ -91,11 +94,18 @@ class Subject:
 
     @cached_property
     def uses(self) -> frozenset[str]:
-        """The variables that the document names, its SQL included."""
-        texts = [scalar.text for scalar in scalars(self.document.root)]
+        """The variables that the document names; in SQL a text or a comment that looks so names none."""
         steps = self.plan.steps if self.plan is not None else ()
-        texts += [statement.sql for step in steps for found in step.given.sql.values() for statement in found]
-        return frozenset(_USE.findall("\n".join(texts)))
+        pieces = [piece for step in steps for piece in step.places.fields.values() if piece.node is not None]
+        queries = {(piece.node.line, piece.node.column) for piece in pieces if piece.node is not None}
+        found: set[str] = set()
+        for scalar in scalars(self.document.root):
+            query = (scalar.line, scalar.column) in queries
+            found |= _named_in(scalar.text) if query else {*_USE.findall(scalar.text)}
+        for step in steps:
+            for given in step.given.sql.values():
+                found |= _named_in("\n".join(statement.sql for statement in given))
+        return frozenset(found)
 
     @cached_property
     def footprint(self) -> Footprint | None:
@@ -161,6 +171,11 @@ class Subject:
         if not isinstance(node, Scalar) or is_interpolated(node.text):
             return around
         return [source.within(node, spot.offset), *around]
+
+
+def _named_in(sql: str) -> set[str]:
+    """Return the variables that SQL names; `${}` counts wherever it stands: it is written in before SQL is read."""
+    return {*_SPLICED.findall(sql), *_USE.findall(_SILENT.sub(" ", sql))}
 
 
 def node_text(node: Node) -> str:

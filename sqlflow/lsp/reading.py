@@ -112,9 +112,11 @@ class Desk:
         around = others.around(path, draft.plan.location.path, opened) if others and draft.plan else {}
         compiled = draft.compile(self.bench, around=around)
         problems, plan = compiled.problems, draft.plan
-        if plan is not None and isinstance(document, Document) and not any(p.severity == "error" for p in problems):
-            tests = tests_of(document)
+        sound = not any(p.severity == "error" for p in problems)
+        if plan is not None and isinstance(document, Document) and document.model is not None:
+            tests = tests_of(document) if document.model.tests else ()
             problems = (*problems, *misnamed(tests, plan, compiled, self.catalog, self.bench, self.profile))
+        if plan is not None and isinstance(document, Document) and sound:
             levels = workspace.project.lint if workspace.project is not None else {}
             beside = others.footprints(path, opened) if others is not None else []
             problems = (*problems, *lint([Subject(document, plan)], self.catalog, levels, beside=beside))

@@ -159,6 +159,14 @@ def test_a_connection_is_used_where_it_is_named(lint):
     assert lint(pipeline(*steps, above=above)) == unused[:1]
 
 
+def test_a_text_that_looks_like_a_variable_is_none(lint):
+    """A dollar sign in a text or a comment of SQL uses nothing; what is written in before SQL is read does."""
+    sql = "select '$a' as a -- $b"
+    above = "vars: {a: 1, b: 2, c: 3, d: {type: identifier, default: t}}\n"
+    found = lint(pipeline(("x", f"{sql}"), ("y", '"select $c as c from ${d}"'), ("t", "select 1 as i"), above=above))
+    assert [(code, column) for code, _, _, column in found if code == "SF801"] == [("SF801", 8), ("SF801", 14)]
+
+
 def test_a_variable_of_the_project_that_does_nothing(lint):
     """Variables of the project count as used by any pipeline; a profile sets only what somebody declares."""
     files = {
@@ -178,7 +186,7 @@ default_profile: prod
     assert "did you mean 'least'?" in lint(files, form="text")
     assert lint(files, "p.yaml") == []
     files["q.yaml"] = files["q.yaml"].replace("sql:", "sq:")
-    assert {code for code, *_ in lint(files, code=2)} == {"SF201", "SF202"}
+    assert {code for code, *_ in lint(files, code=2)} == {"SF201"}
 
 
 @pytest.mark.parametrize("words", [(), ("p.yaml",)])
