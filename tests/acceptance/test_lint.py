@@ -202,6 +202,12 @@ def test_two_pipelines_that_write_one_thing(lint, words):
     }
     told = [("SF815", "warning", 6, 5), ("SF815", "warning", 8, 46)]
     assert lint(files, *words) == (told if words else told * 2)
+    files = {
+        name: text.replace("csv, path: out/a.csv", "duckdb, path: x.duckdb, table: t") for name, text in files.items()
+    }
+    files["q.yaml"] = files["q.yaml"].replace("csv, path: ./out/a.csv", "duckdb, path: ./x.duckdb, table: Main.T")
+    assert len(lint(files, *words)) == len(told) * (1 if words else 2)
+    files = {name: text.replace("x.duckdb, table: t", "y.duckdb, table: t") for name, text in files.items()}
     files["q.yaml"] = (
         files["q.yaml"].replace("Marts.A", "marts.b").replace("marts.a", "marts.b").replace("a.csv", "b.csv")
     )

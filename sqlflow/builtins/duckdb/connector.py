@@ -32,6 +32,7 @@ from sqlflow.sdk import (
     Token,
     WriteRequest,
     WriteResult,
+    fold_name,
     literal,
     quote,
     quote_name,
@@ -68,6 +69,14 @@ class DuckDbWrite(ConfigModel):
 _READ_AS = "source"
 
 
+def _parts(table: str) -> int:
+    """Count the names that a table's name is made of; 0: it is no name."""
+    try:
+        return len(split_name(table))
+    except ValueError:
+        return 0
+
+
 class DuckDbConnector(Connector[DuckDbFile]):
     """Reads and writes another DuckDB file."""
 
@@ -79,8 +88,16 @@ class DuckDbConnector(Connector[DuckDbFile]):
     write_modes = frozenset({"replace", "append", "merge", "delete_insert"})
     resilience = frozenset({"max_connections"})
 
+    def place(self, config: DuckDbFile, options: Any) -> str:
+        """Name the file and the table, the same for all spellings; of a query, the file."""
+        path = os.path.normpath(config.path)
+        return f"{path}:{fold_name(options.table)}" if options.table and _parts(options.table) else path
+
     def objections(self, config: DuckDbFile, options: Any, folder: Path) -> Iterator[Objection]:
-        """Tell when the file is not there, or neither or both of table and query are given."""
+        """Tell when the file is not there, or what is read or written of it is not one thing in it."""
+        if options.table is not None and _parts(options.table) not in (1, 2):
+            told = f"{options.table!r} names no table of the file"
+            yield Objection("table", told, "write schema.table, or table alone for the schema main")
         if isinstance(options, DuckDbRead) and not (folder / config.path).is_file():
             yield Objection(
                 "path", f"file not found: {config.path}", "check the path; it starts at the project folder", "SF501"
