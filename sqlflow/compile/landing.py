@@ -5,7 +5,6 @@ Holds options against columns. What an engine does with rows is its own business
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -39,17 +38,7 @@ SET_ASIDE_BY = {
     "sqlflow_at": "TIMESTAMP WITH TIME ZONE",
 }  # fmt: skip
 
-_MILD = [
-    (re.compile(kinds), value)
-    for kinds, value in (
-        (r"(U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL(\(.*\))?)$", "0"),
-        (r"(DATE|TIMESTAMP( WITH TIME ZONE|_\w+)?)$", "2024-01-01"),
-        (r"TIME( WITH TIME ZONE)?$", "12:00:00"),
-        (r"BOOLEAN$", "true"),
-        (r"INTERVAL$", "1 day"),
-    )
-]
-"""Values that every type of their family holds, and that suit whatever they can be cast to."""
+_ROWS, _VALUE = "sqlflow_rows", "sqlflow_value"
 
 
 def relation_of(schema: TableSchema) -> str:
@@ -103,14 +92,14 @@ def _cast(ground: Ground, step: PlannedStep, column: Column, kind: str, place: M
 
 
 def _castable(ground: Ground, kind: str, wanted: str) -> bool:
-    """Tell whether a value of a type that any wanted one could hold can be cast to it."""
-    value = next((value for found, value in _MILD if found.match(normal_type(kind))), None)
-    if value is None:
-        return True
+    """Tell whether any value of a type can be cast to another."""
+    ground.blank.put(_ROWS, TableSchema((Column(_VALUE, kind),)))
     try:
-        ground.blank.session.fetch(f"SELECT CAST(CAST('{value}' AS {kind}) AS {wanted})")
-    except StepError:
+        ground.blank.session.bind(f"SELECT CAST({_VALUE} AS {wanted}) FROM {_ROWS}", constants=True)
+    except CannotBind:
         return False
+    finally:
+        ground.blank.put(_ROWS, None)
     return True
 
 

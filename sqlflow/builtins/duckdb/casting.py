@@ -28,7 +28,11 @@ _LEFT = re.compile(
 _SAMPLES = {
     "BOOLEAN": "true", "DATE": "DATE '2000-01-01'", "TIMESTAMP": "TIMESTAMP '2000-01-01'", "TIME": "TIME '00:00'",
     "UUID": "uuid()", "INTERVAL": "INTERVAL 1 DAY", "TIMESTAMP WITH TIME ZONE": "TIMESTAMPTZ '2000-01-01 00:00:00+00'",
-    **{kind: f"1::{kind}" for kind in ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE")},
+    **{
+        kind: f"1::{kind}"
+        for kind in ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER",
+                     "UBIGINT", "FLOAT", "DOUBLE", "DECIMAL")
+    },
 }  # fmt: skip
 
 
@@ -94,11 +98,12 @@ def _try_column(db: Connection, sql: str, name: str, kind: str) -> None:
 
     held = "SELECT DISTINCT data_type FROM duckdb_columns() WHERE NOT internal AND lower(column_name) = lower($name)"
     types = [row[0] for row in db.raw.execute(held, {"name": name}).fetchall()]
-    for sample in types:
-        if sample not in _SAMPLES:
+    for found in types:
+        sample = _SAMPLES.get(found.partition("(")[0])
+        if sample is None:
             return
         try:
-            db.raw.execute(f"SELECT CAST({_SAMPLES[sample]} AS {kind})").fetchall()
+            db.raw.execute(f"SELECT CAST({sample} AS {kind})").fetchall()
         except duckdb.ConversionException as error:
             if "Unimplemented" not in str(error):
                 return
