@@ -38,6 +38,8 @@ _COMPARED = re.compile(
     r"|(?:(?:'|\$\w+)\s*(?:=|<>|!=|<=|>=|<|>)\s*(?:\w+\.)?(?P<right>[\w\"]+))",
     re.IGNORECASE,
 )
+_LISTED = re.compile(r"(?<![\w\"])(?P<name>[\w\"]++)\s*+(?:not\s+)?in\s*\(\s*-?\d", re.IGNORECASE)
+"""Columns that are looked for among numbers, which any of them is taken to be."""
 
 
 def _makes(step: PlannedStep) -> Iterable[str]:
@@ -228,10 +230,12 @@ class Ground:
         if _EXPLICIT.search(sql):
             return True
         compared = {fold((m["left"] or m["right"]).strip('"')) for m in _COMPARED.finditer(sql)}
-        if not compared:
+        listed = {fold(m["name"].strip('"')) for m in _LISTED.finditer(sql)}
+        if not compared and not listed:
             return False
         return any(
-            fold(column.name) in compared and column.type not in ("VARCHAR", "BLOB")
+            (fold(column.name) in compared and column.type not in ("VARCHAR", "BLOB"))
+            or (fold(column.name) in listed and column.type.startswith(("DATE", "TIME", "UUID", "INTERVAL")))
             for schema in schemas
             for column in schema
         )

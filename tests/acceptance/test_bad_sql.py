@@ -294,6 +294,7 @@ CASES: dict[str, str] = {
     "values_of_another_width": script("create table raw.kept (a int)", "insert into «raw.kept» values (1, 2)"),
     "arrow_for_at_least": checked("expression: «amount» => 0"),
     "values_of_another_type": checked("accepted_values: {column: amount, values: [«low», high]}"),
+    "numbers_for_a_date": checked("«accepted_values»: {column: placed_on, values: [1, 2]}"),
     "value_in_a_check_expression": checked("expression: amount in («'low'», 'high')"),
     "freshness_of_a_number": checked("«freshness»: {column: order_id, max_age: 1d}"),
     "where_of_another_type": checked("not_null: [order_id]\n        where: placed_on > «'soon'»"),
