@@ -21,6 +21,7 @@ from sqlflow.sdk import (
     StepError,
     TableSchema,
     TableStep,
+    fold,
     parse_moment,
     quote_name,
     roles,
@@ -205,8 +206,12 @@ def _hold_others(ground: Ground, step: PlannedStep) -> None:
     config, options = step.given.config, step.given.endpoints["target"].options
     named = [("key", name) for name in getattr(config, "key", ())]
     named += order_of(getattr(config, "order_by", ()))
-    named += [("target", name) for name in getattr(options, "partition_by", None) or ()]
+    partitions = tuple(getattr(options, "partition_by", None) or ())
+    named += [("target", name) for name in partitions]
     missing(ground, step, named, rows)
+    if partitions and {fold(column.name) for column in rows} <= {fold(name) for name in partitions}:
+        told = f"step {step.declared!r}: partition_by names every column, so nothing is left to write into the files"
+        ground.report("SF424", told, step.places.named("target", partitions[0]), "leave one out")
 
 
 def _read(ground: Ground, step: PlannedStep, table: str, place: Mark) -> TableSchema | None:

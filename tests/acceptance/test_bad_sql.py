@@ -301,6 +301,8 @@ CASES: dict[str, str] = {
     "key_named_twice": merge("    mode: merge\n    key: [«order_id», order_id]\n"),
     "partition_named_twice": "  - id: out\n    type: export\n    source: raw.orders\n"
     "    target: {connector: parquet, path: out, partition_by: [«status», status]}\n",
+    "partition_of_every_column": "  - id: out\n    type: export\n    sql: select sku, quantity from raw.items\n"
+    "    target: {connector: parquet, path: out, partition_by: [«quantity», sku]}\n",
     "lag_of_a_text_cursor": merge(
         "    mode: merge\n    key: [order_id]\n    cursor: {column: «status», lag: 1d}\n",
         "select order_id, status from raw.orders",
