@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-SHELVES = 16
 MOST = 1_000
 """Answers on one shelf; the oldest make room."""
 
