@@ -172,6 +172,13 @@ class Binder:
 _CLAUSES = ("select", "from", "where", "group", "having", "order", "limit", "join", "union", "insert", "update",
             "delete", "create", "values", "distinct", "between", "qualify")  # fmt: skip
 
+_TAKEN = re.compile(
+    r"(?:[,(.=<>+*/-]|\b(?:select|distinct|by|and|or|on|where))\s*(?P<word>at|check|column|default|desc|end|group|limit"
+    r"|offset|order|primary|references|table|to|unique|user)$",
+    re.IGNORECASE,
+)
+"""A word that SQL keeps for itself, and people like as the name of a column, where one would stand."""
+
 
 def _remedy(text: str, offset: int) -> str:
     """Say what may have been meant where SQL does not parse."""
@@ -184,6 +191,10 @@ def _remedy(text: str, offset: int) -> str:
         return "write limit and the number at the end"
     if before.endswith(";"):
         return "one query makes a table; several statements are a step of type sql"
+    start = re.match(r"\w*", rest)
+    for read in (before, text[: offset + (start.end() if start else 0)]):
+        if taken := _TAKEN.search(read):
+            return f'{taken["word"]} is a word of SQL: if it is meant as a name, write "{taken["word"]}"'
     found = re.match(r"\w+", rest)
     words = [found[0] if found else "", *re.findall(r"\w+$", before)]
     for word in (word for word in words if word.lower() not in _CLAUSES):
