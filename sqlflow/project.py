@@ -6,6 +6,7 @@ Without a project file the folder of the spec is the project. Must not know how 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from collections.abc import Mapping as MappingType
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -117,6 +118,15 @@ class Workspace:
     def specs(self) -> list[Path]:
         """Return the files of all pipelines of the project, in order of their names."""
         return documents(self.folder, self.project.specs if self.project else ["*.yaml", "*.yml"])
+
+    def beside(self, paths: Iterable[Path]) -> list[Path]:
+        """Return the files of the other pipelines of the project; without a project nobody belongs together."""
+        if self.project is None:
+            return []
+        asked = {os.path.abspath(path) for path in paths}  # noqa: PTH100 - links are followed only where that decides
+        others = [path for path in self.specs() if str(path) not in asked]
+        followed = {Path(path).resolve() for path in asked} if others else set()
+        return [path for path in others if path.resolve() not in followed]
 
 
 def open_workspace(start: Path, texts: MappingType[Path, str] | None = None) -> Workspace:

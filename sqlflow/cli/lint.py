@@ -121,11 +121,7 @@ def _beside(
     files: list[Path], workspace: Workspace, catalog: Catalog, profile: str | None, var: dict[str, str]
 ) -> list[Footprint]:
     """Return what the other pipelines of a project read and write, as far as they can be planned."""
-    if workspace.project is None:
-        return []
-    asked = {file.resolve() for file in files}
-    others = [path for path in workspace.specs() if path.resolve() not in asked]
-    subjects = _subjects(others, workspace, catalog, profile, var, [])
+    subjects = _subjects(workspace.beside(files), workspace, catalog, profile, var, [])
     return [subject.footprint for subject in subjects if subject.footprint is not None]
 
 

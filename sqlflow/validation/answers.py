@@ -60,11 +60,8 @@ def _lacks(found: Sequence[Finding], known: Known, files: Files) -> bool:
 
 def _beside(paths: Sequence[Path]) -> Sequence[Path]:
     """Return the documents of the projects of some, without these."""
-    asked = {os.path.abspath(path) for path in paths}  # noqa: PTH100 - links are followed only where that decides
-    workspaces = {w.folder: w for w in map(open_workspace, {path.parent for path in paths}) if w.project is not None}
-    others = [path for w in workspaces.values() for path in w.specs() if str(path) not in asked]
-    followed = {path.resolve() for path in paths} if others else set()
-    return [path for path in others if path.resolve() not in followed]
+    workspaces = {w.folder: w for w in map(open_workspace, {path.parent for path in paths})}
+    return [path for workspace in workspaces.values() for path in workspace.beside(paths)]
 
 
 def _file(found: Sequence[Finding], known: Known, store: Store, files: Files) -> None:
