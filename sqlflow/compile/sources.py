@@ -99,7 +99,8 @@ def _looked(
         told = error.message if isinstance(error, SQLFlowError) else str(error)
         hint = error.hint if isinstance(error, SQLFlowError) else None
         if _is_bad_data(error) and endpoint.incremental is None and _is_there(endpoint, plan.folder):
-            ground.report(getattr(error, "code", None) or "SF511", told, step.places.option("source"), hint)
+            remedy = hint or "mend the files, or say under source how they are written"
+            ground.report(getattr(error, "code", None) or "SF511", told, step.places.option("source"), remedy)
             return Gap("", None, "")
         gap = ground.gap(told, step.places.option("source"), hint or "write its columns under columns")
         if endpoint.connector.lists_files and _is_there(endpoint, plan.folder):
