@@ -6,15 +6,16 @@ import re
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from itertools import chain
 from typing import Any, TypeVar
 
 from sqlflow.sdk import Rows, RunInterrupted, StepError, columns_list, quote
 
 from .connection import Server
+from .encoding import encoded
+from .fields import HEADER, TRAILER
 from .fitting import WrittenColumn
-from .rendering import rendered
 
-_CHUNK = 8_000_000
 T = TypeVar("T")
 
 
@@ -42,18 +43,21 @@ class Incoming:
     def copy(self, connection: Any, table: str, columns: Sequence[WrittenColumn], server: Server, what: str) -> None:
         """Copy all rows into a table whose columns are called as those of the rows."""
         names = columns_list([item.column.name for item in columns])
-        statement = f"COPY {table} ({names}) FROM STDIN (FORMAT csv)"
+        kinds = [(item.name, item.natural) for item in columns]
+        pieces = (piece for batch in self._all() for piece in self._counted(batch, kinds))
         with (
             server.guarded(f"writing {what}"),
             connection.cursor() as cursor,
-            cursor.copy(statement.encode()) as copy,
-            closing(_ahead((batch.num_rows, _csv(batch, columns)) for batch in self._all())) as texts,
+            cursor.copy(f"COPY {table} ({names}) FROM STDIN (FORMAT binary)".encode()) as copy,
+            closing(_ahead(pieces)) as coming,
         ):
-            for rows, text in texts:
-                for start in range(0, len(text), _CHUNK):
-                    copy.write(text[start : start + _CHUNK])
-                self.bytes += len(text)
-                self.rows += rows
+            for piece in chain([HEADER], coming, [TRAILER]):
+                copy.write(piece)
+                self.bytes += len(piece)
+
+    def _counted(self, batch: Any, kinds: Sequence[tuple[str, str]]) -> Iterator[memoryview]:
+        yield from encoded(batch, kinds)
+        self.rows += batch.num_rows
 
     def _all(self) -> Iterator[Any]:
         if self._first is not None:
@@ -79,15 +83,3 @@ def _ahead(items: Iterator[T]) -> Generator[T]:
         while (item := coming.result()) is not None:
             coming = pool.submit(next, items, None)
             yield item
-
-
-def _csv(batch: Any, columns: Sequence[WrittenColumn]) -> memoryview:
-    """Write a batch as CSV: texts in quotes, NULL as nothing at all, which is how COPY tells them apart."""
-    import pyarrow as pa
-    from pyarrow import csv
-
-    arrays = [rendered(batch.column(i), item.natural, item.name) for i, item in enumerate(columns)]
-    written = pa.RecordBatch.from_arrays(arrays, names=[str(i) for i in range(len(arrays))])
-    sink = pa.BufferOutputStream()
-    csv.write_csv(written, sink, csv.WriteOptions(include_header=False, quoting_style="needed"))
-    return memoryview(sink.getvalue())
