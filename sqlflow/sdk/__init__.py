@@ -99,6 +99,7 @@ from .connector import (
 )
 from .context import StepContext, Window
 from .cursor import Bound, Cursor, CursorRange, Delta, lagged
+from .encoding import ENCODING_HINT, ENGINE_ENCODINGS, TextEncoding, recode
 from .engine import Engine, Opening, Session, TableInfo
 from .events import (
     Event,
@@ -149,6 +150,8 @@ from .writing import WITHOUT_EVIDENCE, Landing, quarantine_table, quote_target
 __all__ = [
     "CATALOG",
     "DURATION_PATTERN",
+    "ENCODING_HINT",
+    "ENGINE_ENCODINGS",
     "FILE",
     "GROUP",
     "INTERVAL",
@@ -268,6 +271,7 @@ __all__ = [
     "TableStep",
     "TableTest",
     "TableWrite",
+    "TextEncoding",
     "Token",
     "TransientError",
     "Udf",
@@ -308,6 +312,7 @@ __all__ = [
     "quote",
     "quote_name",
     "quote_target",
+    "recode",
     "refuse_failed",
     "refused_changes",
     "remembered",

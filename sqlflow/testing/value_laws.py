@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import pytest
 
+from sqlflow.sdk import StepError
+
 from .bench import Bench, Held
 from .candidate import ConnectorCandidate
 from .laws import Differs, law
 from .places import Place
 from .samples import FLOATS, TEXTS, TYPES, TypeCase, ordinary, people, wide
+
+LATE = 30_000
+"""Rows behind which something else comes: more than whoever guesses types looks at."""
 
 
 class ValueLaws(ConnectorCandidate):
@@ -53,6 +58,21 @@ class ValueLaws(ConnectorCandidate):
     def test_every_value_comes_back(self, case: TypeCase, place: Place, bench: Bench) -> None:
         """NULL is not the empty text, NaN is not NULL, and no text is trimmed, cut, folded or taken for something."""
         self.returns(bench, place, case)
+
+    @law("late_values", "reads", "rows")
+    def test_what_is_guessed_holds_for_every_row(self, place: Place, bench: Bench) -> None:
+        """A fraction behind many whole numbers is not rounded: it comes as it is, or reading it is refused."""
+        import pyarrow as pa
+
+        bench.put(place, pa.table({"id": range(LATE + 1), "value": [*["1"] * LATE, "1.5"]}))
+        try:
+            came = bench.read(place)
+        except StepError:
+            return
+        number = "CAST(CAST(value AS VARCHAR) AS DOUBLE)"
+        found = bench.session.fetch(f"SELECT count(*), sum({number}) FROM {came.relation}")[0]
+        if found != (LATE + 1, LATE + 1.5):
+            raise Differs("the number of rows and the sum of a column", (LATE + 1, LATE + 1.5), found)
 
     @law("empty_data", "reads", "rows")
     def test_no_rows_are_no_rows(self, place: Place, bench: Bench) -> None:

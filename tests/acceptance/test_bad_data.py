@@ -229,13 +229,31 @@ BAD_FILES = [
         "csv not utf-8",
         CSV,
         {"orders.csv": "id,note\n1,café\n".encode("latin-1")},
-        ["SF511", "orders.csv is not utf-8 text", "encoding: latin-1"],
+        ["SF511", "orders.csv is not utf-8 text", "encoding: windows-1252", "latin-1"],
     ),
     case(
         "csv not utf-8 in a late line",
         CSV,
         {"orders.csv": MANY + "20001,café\n".encode("latin-1")},
-        ["SF511", "orders.csv is not utf-8 text", "encoding: latin-1"],
+        ["SF511", "orders.csv is not utf-8 text", "encoding: windows-1252"],
+    ),
+    case(
+        "csv of windows-1252 is not latin-1",
+        f"{CSV}, encoding: latin-1",
+        {"orders.csv": "id,note\n1,5 €\n".encode("windows-1252")},
+        ["SF511", "orders.csv is not latin-1 text", "encoding: windows-1252"],
+    ),
+    case(
+        "csv in another encoding than said",
+        f"{CSV}, encoding: shift_jis",
+        {"orders.csv": "id,note\n1,x\n2,é\n".encode("latin-1")},
+        ["SF511", "orders.csv is not shift_jis text", "line 3 holds the byte 0xe9"],
+    ),
+    case(
+        "csv in another encoding, cut off",
+        f"{CSV}.gz, encoding: windows-1252",
+        {"orders.csv.gz": gzip.compress(("id,note\n" + "1,€ and more\n" * 90_000).encode("windows-1252"))[:-700]},
+        ["SF511", "cannot be unpacked", "fetch the file again"],
     ),
     case(
         "csv utf-16",
@@ -414,6 +432,18 @@ GOOD_FILES = [
     case("blank lines at the end", CSV, {"orders.csv": b"id,note\n1,x\n\n\n"}, [(1, "x")]),
     case("spaces at the end", CSV, {"orders.csv": b"id,flag\n1,true\n2,false  "}, [(1, True), (2, False)]),
     case("quoted line ends", CSV, {"orders.csv": b'id,note\n1,"x\ny"\n2,z\n'}, [(1, "x\ny"), (2, "z")]),
+    case(
+        "windows-1252",
+        f"{CSV}, encoding: windows-1252",
+        {"orders.csv": "id,note\r\n1,5 €\r\n2,„x“  ".encode("windows-1252")},
+        [(1, "5 €"), (2, "„x“")],
+    ),
+    case(
+        "shift_jis in packed files of a pattern",
+        "connector: csv, path: 'o*.gz', encoding: shift_jis",
+        {f"o{n}.csv.gz": gzip.compress(f"id,note\n{n},日本\n".encode("shift_jis")) for n in (1, 2)},
+        [(1, "日本"), (2, "日本")],
+    ),
     case("latin-1", f"{CSV}, encoding: latin-1", {"orders.csv": "id,note\n1,café\n".encode("latin-1")}, [(1, "café")]),
     case(
         "columns in another order",

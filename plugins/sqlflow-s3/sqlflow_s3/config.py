@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field
 
-from sqlflow.sdk import ConfigModel, Objection, Secret, fold
+from sqlflow.sdk import ConfigModel, Objection, Secret, TextEncoding, fold
 
 Format = Literal["parquet", "csv", "json"]
 ENDINGS = {"parquet": "parquet", "csv": "csv", "tsv": "csv", "json": "json", "jsonl": "json", "ndjson": "json"}
@@ -96,8 +96,8 @@ class S3Read(ConfigModel):
     null_values: list[str] = Field(default_factory=lambda: [""])
     """CSV: texts that stand for NULL."""
 
-    encoding: Literal["utf-8", "utf-16", "latin-1"] = "utf-8"
-    """CSV: encoding of the text."""
+    encoding: TextEncoding = "utf-8"
+    """CSV: encoding of the text: `utf-8`, `utf-16`, `latin-1`, or another one such as `windows-1252`."""
 
     all_text: bool = False
     """CSV: whether every column is text unless `columns` gives its type."""

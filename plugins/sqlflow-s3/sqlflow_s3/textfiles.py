@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sqlflow.sdk import ReadRequest, Select, StepError, fold, literal, quote
+from sqlflow.sdk import ENCODING_HINT, ENGINE_ENCODINGS, ReadRequest, Select, StepError, fold, literal, quote, recode
 
 from .access import url
 from .config import S3Config, S3Read, split_ending
@@ -31,6 +31,8 @@ def read_csv(request: ReadRequest, spool: Spool) -> Select:
         check_size(source, config, "a CSV file needs at least its header line")
     ordered = True
     names: tuple[str, ...] = ()
+    if options.encoding not in ENGINE_ENCODINGS:
+        options = _in_utf8(spool, config, options)
     for file in spool.files:
         _unpad(file, options)
     if options.header:
@@ -54,10 +56,23 @@ def read_csv(request: ReadRequest, spool: Spool) -> Select:
         "union_by_name": options.union_by_name or not ordered or None,
         "sample_size": options.sample_rows,
         "compression": None if options.compression == "auto" else options.compression,
-        "types": types or None,
     }
-    sql = f"{_selected(options)} FROM read_csv({_files(spool)}{_arguments(settings)})"
-    return Select("duckdb", sql, explain=lambda text: _csv_fault(text, spool, config), cleanup=spool.remove)
+
+    def scan(known: Mapping[str, str]) -> str:
+        return f"{_selected(options)} FROM read_csv({_files(spool)}{_arguments({**settings, 'types': known or None})})"
+
+    folders = _partitions(spool) if options.hive_partitioning else frozenset()
+
+    def typed(known: Mapping[str, str]) -> str:
+        return scan({name: kind for name, kind in known.items() if fold(name) not in folders})
+
+    return Select(
+        "duckdb",
+        scan(types),
+        explain=lambda text: _csv_fault(text, spool, config),
+        cleanup=spool.remove,
+        typed=None if options.all_text else typed,
+    )
 
 
 def read_json(request: ReadRequest, spool: Spool) -> Select:
@@ -81,6 +96,11 @@ def read_json(request: ReadRequest, spool: Spool) -> Select:
 
     explain = lambda text: _json_fault(text, spool, config)  # noqa: E731 - it is handed over, not called here
     return Select("duckdb", scan(), explain=explain, cleanup=spool.remove, typed=scan)
+
+
+def _partitions(spool: Spool) -> frozenset[str]:
+    """Return the folded names of the columns that stand in the names of folders."""
+    return frozenset(fold(part.partition("=")[0]) for file in spool.files for part in file.parts if "=" in part)
 
 
 def _selected(options: S3Read) -> str:
@@ -107,6 +127,22 @@ def packing(file: Path, options: S3Read) -> str | None:
     """Return how a file is compressed, as Arrow calls it; None when it is not."""
     kind = split_ending(file.name)[1] if options.compression == "auto" else options.compression
     return None if kind == "none" else kind
+
+
+def _in_utf8(spool: Spool, config: S3Config, options: S3Read) -> S3Read:
+    """Turn the spooled files into UTF-8 that is not compressed, and return the options that read them."""
+    import pyarrow as pa
+
+    for file, source in zip(spool.files, spool.objects, strict=True):
+        target = file.with_name(f"{file.name}.utf-8")
+        try:
+            with pa.input_stream(str(file), compression=packing(file, options)) as stream:
+                recode(stream, target, options.encoding, url(config, source.key))
+        except (OSError, pa.ArrowException) as error:
+            told = f"{url(config, source.key)} cannot be unpacked: {error}"
+            raise StepError(told, hint="it may have been cut off while it was copied", code="SF511") from error
+        target.replace(file)
+    return options.model_copy(update={"encoding": "utf-8", "compression": "none"})
 
 
 def _unpad(file: Path, options: S3Read) -> None:
@@ -179,8 +215,8 @@ def _csv_fault(message: str, spool: Spool, config: S3Config) -> StepError | None
     shown = spool.named(message, config)
     file = re.search(r"(?:file|File Name|path)\s*:?\s*\"?(s3://[^\"\n]*)", shown)
     what = file[1].strip() if file else url(config, spool.objects[0].key)
-    if re.search(r"invalid unicode|byte sequence|not utf-8 encoded", message, re.IGNORECASE):
-        return StepError(f"{what} is not the text that encoding says", hint="write encoding: latin-1", code="SF511")
+    if re.search(r"invalid unicode|byte sequence|is not [\w-]+ encoded", message, re.IGNORECASE):
+        return StepError(f"{what} is not the text that encoding says", hint=ENCODING_HINT, code="SF511")
     if at := re.search(r"CSV Error on Line: (\d+)", message):
         original = re.search(r"Original Line: ?(.*)", message)
         why = re.search(r'(Error when converting column "[^"]+"\. .*?)(?:\n|$)', message)

@@ -93,6 +93,32 @@ def test_csv_options(store):
     assert rows(store.load("in/c.csv", "compression: gzip"), fresh=True) == [(1, 2)]
 
 
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [("in/a.csv", ""), ("in/a.csv", "header: false"), ("in/day=1/a.csv", "hive_partitioning: true")],
+)
+def test_csv_numbers_are_not_rounded(store, name, options):
+    """A fraction behind a sample of whole numbers is an error and not another number; a large number keeps its end."""
+    head = "" if "header" in options else "id,n\n"
+    store.put(name, head + "1,1\n" * 30_000 + "1,1.5\n")
+    assert "1.5 in column" in failure(store.load(name, options))["message"]
+    store.put(name, head + "1,1\n" * 30_000 + "1,9007199254740993\n")
+    found = rows(store.load(name, options), fresh=True)
+    assert max(row[1] for row in found) == 9007199254740993
+
+
+def test_csv_in_another_encoding(store):
+    """Objects in an encoding that the engine does not know are read as what they are, packed ones too."""
+    text = "id;note\n1;5 €\n2;„x“".encode("windows-1252")
+    store.put("in/a.csv", text)
+    store.put("in/b.csv.gz", gzip.compress(text))
+    options = "delimiter: ';', encoding: windows-1252"
+    assert rows(store.load("in/*", f"format: csv, {options}")) == [(1, "5 €"), (1, "5 €"), (2, "„x“"), (2, "„x“")]
+    store.put("in/a.csv", "id;note\n1;\u0081\n".encode("latin-1"))
+    error = failure(store.load("in/a.csv", options))
+    assert "in/a.csv is not windows-1252 text: line 2 holds the byte 0x81" in error["message"]
+
+
 def test_csv_spaces_behind_the_last_line_are_no_data(store):
     """A file that ends in spaces reads like one that ends in a newline."""
     store.put("a.csv", "a,b\n1,true\n2,false  ")

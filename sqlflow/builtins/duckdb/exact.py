@@ -79,7 +79,8 @@ def _is_whole(name: str, found: str) -> str:
     if found != "VARCHAR":
         return f"{column} = trunc({column})"
     number = f"TRY_CAST({column} AS DOUBLE)"
-    return f"(NOT regexp_matches({column}, '[.eE]') OR {number} = trunc({number}))"
+    text = f"CAST({column} AS VARCHAR)"  # a column that comes from the name of a folder is a number already
+    return f"(NOT regexp_matches({text}, '[.eE]') OR {number} = trunc({number}))"
 
 
 def _plain_dates(db: Connection, typed: Typed, types: Mapping[str, str]) -> list[str]:

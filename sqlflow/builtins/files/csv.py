@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlflow.sdk import Example, ReadRequest, Rows, Select, WriteRequest, WriteResult, literal
+from sqlflow.sdk import ENGINE_ENCODINGS, Example, ReadRequest, Rows, Select, WriteRequest, WriteResult, literal
 
+from .csvcopies import readable
 from .csvformat import CsvRead, CsvWrite
-from .csvpadding import unpadded
 from .csvtext import CsvShape, complaint, inspect, same_columns
 from .local import LocalFileConnector, Verbatim, arguments, compression_of, file_list
 
@@ -58,13 +58,14 @@ class CsvConnector(LocalFileConnector):
             raise fatal
         declared = {name.lower(): kind for name, kind in request.delta.types.items()}
         declared |= {name.lower(): spec.type for name, spec in request.columns.items()}
-        read, cleanup = unpadded(files, options)
+        read, cleanup = readable(files, options)
+        foreign = options.encoding not in ENGINE_ENCODINGS  # read through copies
         settings = {
             "delim": options.delimiter,
             "header": options.header,
             "quote": options.quote,
             "escape": options.escape,
-            "encoding": options.encoding,
+            "encoding": "utf-8" if foreign else options.encoding,
             "nullstr": options.null_values,
             "skip": options.skip,
             "comment": options.comment,
@@ -77,7 +78,7 @@ class CsvConnector(LocalFileConnector):
             "union_by_name": options.union_by_name or not ordered or None,
             "sample_size": options.sample_rows,
             "max_line_size": options.max_line_size,
-            "compression": None if options.compression == "auto" else options.compression,
+            "compression": "none" if foreign else None if options.compression == "auto" else options.compression,
             **(_KEEP if request.keep_rejects else {}),
         }
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from sqlflow.sdk import ConfigModel
+from sqlflow.sdk import ConfigModel, TextEncoding
 
 
 class CsvRead(ConfigModel):
@@ -30,8 +30,8 @@ class CsvRead(ConfigModel):
     null_values: list[str] = Field(default_factory=lambda: [""])
     """Texts that stand for NULL."""
 
-    encoding: Literal["utf-8", "utf-16", "latin-1"] = "utf-8"
-    """Encoding of the text."""
+    encoding: TextEncoding = "utf-8"
+    """Encoding of the text: `utf-8`, `utf-16`, `latin-1`, or another one such as `windows-1252`, what Excel writes."""
 
     compression: Literal["auto", "none", "gzip", "zstd"] = "auto"
     """Compression; `auto` goes by the file's ending."""

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sqlflow.sdk import StepError
+from sqlflow.sdk import ENCODING_HINT, StepError
 
 from .csvformat import CsvRead
 from .local import compression_of, not_packed
@@ -93,10 +93,10 @@ def complaint(message: str, files: Sequence[str], options: CsvRead) -> StepError
         found = _first_ragged(path, options)
         if found is not None and not (found[1] < found[2] and options.null_padding):
             return _short_line(path, f"line {found[0]}", found[1], found[2])
-    if re.search(r"invalid unicode|byte sequence|not utf-8 encoded", message, re.IGNORECASE):
+    if re.search(r"invalid unicode|byte sequence|is not [\w-]+ encoded", message, re.IGNORECASE):
         return _fault(
             f"{name} is not {options.encoding} text",
-            "write encoding: latin-1 (or utf-16), or save it as UTF-8",
+            ENCODING_HINT,
         )
     if at := re.search(r"CSV Error on Line: (\d+)", message):
         original = re.search(r"Original Line: ?(.*)", message)
