@@ -6,11 +6,9 @@ A part that cannot be known, such as a database outside, makes the step run. Lay
 from __future__ import annotations
 
 import hashlib
-import inspect
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from types import CodeType, FunctionType
 from typing import Any
 
 from sqlflow.errors import RunInterrupted, SQLFlowError, TransientError
@@ -18,6 +16,8 @@ from sqlflow.plan import Plan, PlannedStep, table_key
 from sqlflow.registry import Catalog
 from sqlflow.resilience import Guarded
 from sqlflow.sdk import SQL_ROLES, BoundEndpoint, Role, Session, StepInput, Udf, role_of
+
+from .source import texts
 
 UNKNOWN = "unknown"
 """Stands for a part without identity; it is never equal to anything."""
@@ -54,7 +54,7 @@ class Fingerprints:
             "checks": _hash([self._check(check) for check in given.checks]),
             "code": _hash(sorted(self._code(step))),
         }
-        parts |= {f"variable {name}": _hash(values.get(name)) for name in sorted(used - hidden)}
+        parts |= {f"variable {n}": UNKNOWN if n in hidden else _hash(values.get(n)) for n in sorted(used)}
         return parts | {f"function {name}": self._source(name) for name in sorted(step.functions & set(self.functions))}
 
     def full(self, step: PlannedStep, session: Session, given: StepInput, *, done: bool = False) -> Parts:
@@ -123,6 +123,9 @@ class Fingerprints:
             yield self._owner("connector", endpoint.connector.name)
         for check in step.given.checks:
             yield self._owner("check", check.kind.name)
+        for name in step.functions:
+            if self.catalog.owner("function", name) is not None:
+                yield self._owner("function", name)
 
     def _owner(self, kind: str, name: str) -> str:
         if (kind, name) not in self._owners:
@@ -134,7 +137,7 @@ class Fingerprints:
         if name not in self._sources:
             function = self.functions[name]
             shape = (function.parameters, function.returns, function.arrow, function.null_input)
-            self._sources[name] = _hash([shape, sorted(_texts(function.function, set()))])
+            self._sources[name] = _hash([shape, texts(function.function)])
         return self._sources[name]
 
 
@@ -161,30 +164,3 @@ def _variables(statements: list[Any], checks: tuple[Any, ...]) -> Iterator[tuple
 
 def _hash(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:16]
-
-
-def _texts(function: Any, seen: set[str]) -> Iterator[str]:
-    """Yield the code of a function and of everything in its own module that it calls."""
-    function = inspect.unwrap(function)
-    if not isinstance(function, FunctionType) or function.__qualname__ in seen:
-        return
-    seen.add(function.__qualname__)
-    yield from _code(function.__code__)
-    yield repr((function.__defaults__, function.__kwdefaults__))
-    for name in function.__code__.co_names:
-        value = function.__globals__.get(name)
-        inner = value.function if isinstance(value, Udf) else value
-        if getattr(inner, "__module__", None) == function.__module__ and callable(inner):
-            yield from _texts(inner, seen)
-        elif isinstance(value, (str, int, float, bool, tuple, frozenset)):
-            yield f"{name}={value!r}"
-
-
-def _code(code: CodeType) -> Iterator[str]:
-    yield code.co_code.hex()
-    yield repr(code.co_names)
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _code(constant)
-        elif constant is not code.co_consts[0]:  # the docstring stands there
-            yield repr(constant)

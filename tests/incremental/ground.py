@@ -62,11 +62,15 @@ class Ground:
             self._reader.close()
             self._reader = None
 
-    def run(self, *steps: Mapping[str, Any], **asked: Any) -> dict[str, StepRecord]:
-        """Run a document of these steps and return what became of each."""
+    def run(
+        self, *steps: Mapping[str, Any], declared: Mapping[str, Any] | None = None, **asked: Any
+    ) -> dict[str, StepRecord]:
+        """Run a document of these steps and return what became of each; `declared` are its variables."""
         self.let_go()
         path = self.folder / "p.yaml"
-        path.write_text(json.dumps({"version": 1, "name": "p", "steps": steps}), encoding="utf-8")
+        path.write_text(
+            json.dumps({"version": 1, "name": "p", "vars": declared or {}, "steps": steps}), encoding="utf-8"
+        )
         with Pipeline(path, catalog()).run(**asked) as result:
             return {step.id: step for step in result.steps}
 

@@ -186,6 +186,87 @@ def test_changed_runs_what_would_do_something_else(ground: Ground) -> None:
     assert ran(*steps("select id, v + 1 as v from one")) == ["two", "three"]
 
 
+def test_a_table_that_is_gone_is_made_again_though_rows_were_set_aside(ground: Ground) -> None:
+    """The quarantine has lines of its own in the ledger; whether the step is unchanged goes by its target."""
+    checks = [{"not_null": "v", "quarantine": True}]
+    step = transform("select * from (values (1, 1), (2, null)) as v(id, v)", id="one", target="one", checks=checks)
+    ground.done(step)
+    assert ground.run(step, changed=True)["one"].reason == "unchanged"
+    ground.other("drop table one")
+    assert ground.run(step, changed=True)["one"].status == "succeeded"
+    assert ground.rows("select id from one") == [(1,)]
+
+
+FUNCTION = """
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from sqlflow.sdk import udf
+
+RATES = {"at": Decimal("1.5"), "de": [1, 2]}
+WORD = re.compile("a+")
+COUNTRIES = {"at", "de"}
+
+@dataclass(frozen=True)
+class Rule:
+    factor: int
+    def apply(self, v):
+        return v * self.factor
+
+RULE = Rule(2)
+
+def one(v):
+    return v + 1
+
+@udf
+def scaled(x: float) -> float:
+    \"\"\"Scale.\"\"\"
+    known = [one(v) for v in [x] if "at" in COUNTRIES and not WORD.match(str(v))]
+    return RULE.apply(sum(known)) * float(RATES["at"])
+"""
+
+
+@pytest.mark.parametrize(
+    ("was", "now"),
+    [
+        ("v + 1", "v + 2"),
+        ('"1.5"', '"2.5"'),
+        ("[1, 2]", "[1, 3]"),
+        ('"a+"', '"b+"'),
+        ('{"at", "de"}', '{"at", "it"}'),
+        ("v * self.factor", "v ** self.factor"),
+        ("Rule(2)", "Rule(3)"),
+    ],
+)
+def test_whatever_a_function_uses_is_part_of_it(ground: Ground, was: str, now: str) -> None:
+    """Helpers called in comprehensions, constants of any kind, classes and their methods; comments do not count."""
+    (ground.folder / "sqlflow.yaml").write_text("version: 1\nname: scaling\n", encoding="utf-8")
+    file = ground.folder / "udfs" / "scaling.py"
+    file.parent.mkdir()
+    step = transform("select scaled(1) as v", id="one", target="one")
+
+    def run(text: str) -> str:
+        file.write_text(text, encoding="utf-8")
+        found = ground.run(step, changed=True)["one"]
+        return found.reason or found.status
+
+    assert run(FUNCTION) == "succeeded"
+    assert run(FUNCTION.replace("Scale.", "Scales.").replace("    return v + 1", "    # more\n    return v + 1")) == (
+        "unchanged"
+    )
+    assert run(FUNCTION.replace(was, now)) == "succeeded"
+
+
+def test_a_step_that_uses_a_secret_value_always_runs(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of a secret is kept, so nobody can tell whether it is another one."""
+    monkeypatch.setenv("TENANT", "a")
+    step = transform("select md5($tenant) as v", id="one", target="one")
+    variables = {"tenant": {"type": "string", "default": "${secret:env/TENANT}"}}
+    assert ground.run(step, changed=True, declared=variables)["one"].status == "succeeded"
+    again = ground.run(step, changed=True, declared=variables)["one"]
+    assert (again.status, again.because) == ("succeeded", ("variable tenant may have changed",))
+
+
 def test_an_export_is_unchanged_once_it_is_written(ground: Ground) -> None:
     """The run that makes a file leaves nothing to be done again; without the file the export runs, and says why."""
     steps = [

@@ -16,6 +16,7 @@ from .encoding import encoded
 from .fields import HEADER, TRAILER
 from .fitting import WrittenColumn
 
+_INTERRUPTED = re.compile(r"(?:INTERRUPT Error: )?Interrupted!?$")
 T = TypeVar("T")
 
 
@@ -36,7 +37,7 @@ class Incoming:
             yield from self._reader
         except (OSError, pa.ArrowException) as error:
             told = re.sub(r"^(?:[A-Z][A-Za-z]+ )+Error: ", "", str(error)).split("\n", 1)[0]
-            if "interrupt" in told.lower():
+            if _INTERRUPTED.match(told):
                 raise RunInterrupted("the query was interrupted") from None
             raise StepError(told, hint="check the SQL of the step", code="SF710") from None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from sqlflow.sdk import (
@@ -76,9 +76,14 @@ class Committing:
         if commit.first is not None:
             publishing.prepare(self.db, commit.first).run(self.db)
         done = self._written(plan) if plan else publishing.Done(publishing.read_only(commit.rows))
-        if plan is not None and plan.makes and isinstance(write, TableWrite):
-            quarantine.clear(self.db, quarantine_table(write.target), commit.token)
-        self.fresh = [aside.table for aside in commit.aside if quarantine.keep(self.db, aside, commit.token)]
+        if plan is not None and isinstance(write, TableWrite):
+            if plan.makes:
+                quarantine.clear(self.db, quarantine_table(write.target), commit.token)
+            else:
+                quarantine.supersede(self.db, quarantine_table(write.target), commit.token, write)
+        # an append without a key takes what is there twice for two rows, here as in its target
+        anew = isinstance(write, TableWrite) and write.mode == "append" and not write.key
+        self.fresh = [a.table for a in commit.aside if quarantine.keep(self.db, a, commit.token, anew=anew)]
         return done
 
     def _written(self, plan: publishing.Publication) -> publishing.Done:
@@ -104,9 +109,10 @@ class Committing:
         makes = plan is not None and plan.makes
         self.changed = commit.write is not None and (makes or done.changed)
         self.line = ledger.append(self.db, token, self.targets, done.total, made=makes, changed=self.changed)
+        beside = replace(token, part=token.part or "aside")  # what ends a step is the line of its target
         for aside in commit.aside:
             if aside.rows or aside.table in self.fresh:
-                ledger.append(self.db, token, (aside.table,), aside.rows, made=aside.table in self.fresh, changed=True)
+                ledger.append(self.db, beside, (aside.table,), aside.rows, made=aside.table in self.fresh, changed=True)
         if plan is not None and makes and self.made and warehouse.remembered(self.made):
             state.forget_target(self.db, token, self.made, self.line, own=plan.anew)
         for table, number in self._identities().items():

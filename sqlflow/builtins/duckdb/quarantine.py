@@ -17,6 +17,7 @@ from sqlflow.sdk import (
     SetAside,
     Staged,
     TableSchema,
+    TableWrite,
     Token,
     columns_list,
     literal,
@@ -77,8 +78,11 @@ def _told(check: Check, result: CheckResult, table: str) -> CheckResult:
     return replace(result, passed=passed, quarantined=failures, message=f"{result.message}\n  set aside in {table}")
 
 
-def keep(db: Connection, aside: SetAside, token: Token) -> bool:
-    """Add the rows to their table, inside the transaction; tells whether that had to be made."""
+def keep(db: Connection, aside: SetAside, token: Token, *, anew: bool = False) -> bool:
+    """Add the rows to their table, inside the transaction; tells whether that had to be made.
+
+    A row that is read again is kept once; `anew`: none of them has been read before.
+    """
     table = quoted(aside.table)
     entry = db.warehouse.entry(aside.table)
     if entry is None:
@@ -91,11 +95,10 @@ def keep(db: Connection, aside: SetAside, token: Token) -> bool:
     names = columns_list([*shown, *own, *(c.name for c in TOLD[2:])])
     values = columns_list([*shown, *own])
     known = f"SELECT {values} FROM {table} WHERE sqlflow_pipeline = $pipeline AND sqlflow_step = $step"
-    new = f"SELECT {values} FROM {aside.relation} EXCEPT ALL {known}"  # a row that is read again is kept once
-    db.execute(
-        f"INSERT INTO {table} ({names}) SELECT *, $pipeline, $step, $run, now() FROM ({new})",
-        {"pipeline": token.pipeline, "step": token.step, "run": token.run},
-    )
+    new = f"SELECT {values} FROM {aside.relation}" + ("" if anew else f" EXCEPT ALL {known}")
+    mine = {"pipeline": token.pipeline, "step": token.step}
+    own_rows = f"SELECT *, $pipeline, $step, $run, now() FROM ({new})"
+    db.execute(f"INSERT INTO {table} ({names}) {own_rows}", {**mine, "run": token.run})
     return entry is None
 
 
@@ -106,6 +109,24 @@ def clear(db: Connection, table: str, token: Token) -> None:
             f"DELETE FROM {quoted(table)} WHERE sqlflow_pipeline = $pipeline AND sqlflow_step = $step",
             {"pipeline": token.pipeline, "step": token.step},
         )
+
+
+def supersede(db: Connection, table: str, token: Token, write: TableWrite) -> None:
+    """Take out the rows whose key comes with a good row now that is no older: it stands in their place."""
+    if write.mode not in ("merge", "scd2") or not write.key or db.warehouse.entry(table) is None:
+        return
+    known, batch = db.schema_of(quoted(table)), write.staged.schema
+    since = write.staged.batch.since
+    conditions = ["q.sqlflow_pipeline = $sqlflow_p", "q.sqlflow_step = $sqlflow_s", "q.sqlflow_raw IS NULL"]
+    for name, sign in [*((k, "=") for k in write.key), *([(since.column, "<=")] if since is not None else [])]:
+        old, new = known.get(name), batch.get(name)
+        if old is None or new is None:
+            return
+        conditions.append(f"TRY_CAST(q.{quote(old.name)} AS {new.type}) {sign} b.{quote(new.name)}")
+    db.execute(
+        f"DELETE FROM {quoted(table)} q USING {write.staged.relation} b WHERE {' AND '.join(conditions)}",
+        {**write.staged.parameters, "sqlflow_p": token.pipeline, "sqlflow_s": token.step},
+    )
 
 
 def _widen(db: Connection, table: str, schema: TableSchema) -> None:
