@@ -140,9 +140,9 @@ def told_rows(kind: str, rows: RowCounts) -> str:
     if kind == "export":
         return plural(rows.inserted, "row") if rows.inserted is not None else ""
     told = []
-    if rows.read and rows.inserted == 0 and not rows.updated and not rows.deleted:
-        return f"{plural(rows.read, 'row')} read, nothing changed"
-    if rows.inserted is not None:
+    if rows.read and rows.inserted == 0 and not rows.updated and rows.deleted == 0:  # None: all that was there is gone
+        told.append(f"{plural(rows.read, 'row')} read, nothing changed")
+    elif rows.inserted is not None:
         told.append(
             f"{rows.inserted:,} inserted"
             if rows.updated or rows.deleted or rows.read not in (None, rows.inserted)

@@ -117,6 +117,7 @@ from .hooks import GROUP, Hooks, Late, brought, hookimpl
 from .increment import increment
 from .intervals import Grid, Span, missing, naive, parse_moment
 from .lint import DocumentPath, Finding, LintLevel, LintPipeline, LintRule, LintStep, SqlSpot
+from .nested import UNKNOWN_KEY, nested_keys, refuse_unknown_keys
 from .observer import Observer
 from .schema import VALUELESS, Change, ChangeKind, Column, Policy, TableSchema, compare, normal_type, widens
 from .secret import MASK, Redactor, SecretPlace, SecretProvider
@@ -161,6 +162,7 @@ __all__ = [
     "SCHEMA",
     "SQL_ROLES",
     "UDF_TYPES",
+    "UNKNOWN_KEY",
     "VALUELESS",
     "WATERMARK",
     "WITHOUT_EVIDENCE",
@@ -302,6 +304,7 @@ __all__ = [
     "literal",
     "missing",
     "naive",
+    "nested_keys",
     "never",
     "normal_type",
     "order_objections",
@@ -314,6 +317,7 @@ __all__ = [
     "quote_target",
     "recode",
     "refuse_failed",
+    "refuse_unknown_keys",
     "refused_changes",
     "remembered",
     "role_of",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -193,3 +194,39 @@ def test_a_removed_column_of_a_source_says_how_to_take_it_over(ground: Ground) -
     said = ground.refused("SF732", load(source, mode="append"))
     for word in ("removed column", "INTEGER", "sqlflow schema accept"):
         assert word in said
+
+
+def test_new_keys_of_a_nested_value_are_a_change(ground: Ground) -> None:
+    """A key that was renamed or added inside of an object is told like a column, and not left out; a missing one is."""
+    step = {"mode": "append", "on_schema_change": "permissive"}
+    source = ground.json("a.json", "id, u", (1, {"a": 1, "b": [{"x": 1}]}))
+    ground.done(load(source, **step))
+    ground.json("a.json", "id, u", (2, {"a": 2}))
+    ground.done(load(source, **step))
+    for changed in ({"a": 3, "c": 3}, {"a": 3, "b": [{"x": 3, "y": 3}]}):
+        ground.json("a.json", "id, u", (3, changed))
+        assert "STRUCT(a BIGINT, " in ground.refused("SF732", load(source, **step))
+    assert ground.rows("select id, u.a from t") == [(1, 1), (2, 2)]
+
+
+@pytest.mark.parametrize(
+    ("late", "key"),
+    [
+        ({"id": 2, "u": {"a": 1}, "new": 5}, "new"),
+        ({"id": 2, "u": {"a": 1, "z": 5}}, "z"),
+        ({"id": 2, "u": {"a": 1, "l": [{"x": 1}, {"w": 2}]}}, "w"),
+    ],
+)
+def test_keys_behind_the_objects_that_were_looked_at_are_not_lost(
+    ground: Ground, late: dict[str, Any], key: str
+) -> None:
+    """They stop the load, which says how all objects are looked at; then they are columns."""
+    first = {"id": 1, "u": {"a": 1, "l": [{"x": 1}]}}
+    lines = [json.dumps(first)] * 50
+    (ground.folder / "a.jsonl").write_text("\n".join([*lines, json.dumps(late)]), encoding="utf-8")
+    source = {"connector": "json", "path": "a.jsonl", "sample_rows": 50}
+    told = ground.refused("SF511", load(source))
+    assert f"a.jsonl has the key {key!r}" in told
+    assert "sample_rows: -1" in told
+    ground.done(load({**source, "sample_rows": -1}))
+    assert key in str(ground.columns("t"))

@@ -78,7 +78,7 @@ def create_sql(table: str, columns: Sequence[WrittenColumn], *, temporary: bool 
 
 
 def _ahead(items: Iterator[T]) -> Generator[T]:
-    """Make an item while the one before it is on its way: the server reads one batch while the next is written."""
+    """Make an item while the one before it is on its way: the server reads one piece while the next is written."""
     with ThreadPoolExecutor(1, thread_name_prefix="sqlflow-postgres") as pool:
         coming = pool.submit(next, items, None)
         while (item := coming.result()) is not None:

@@ -25,6 +25,9 @@ _NATURAL = {
 _NESTED = re.compile(r"(STRUCT|MAP|TUPLE)\(.*")
 _ARRAY = re.compile(r"(.+)\[\d*\]", re.DOTALL)
 _UNWRITABLE = re.compile(r"\b(UHUGEINT|TIME WITH TIME ZONE|BIT|BIGNUM|VARIANT|GEOMETRY|TIME_NS|UNION)\b")
+_QUOTED = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"")
+"""Labels of an enum and names of fields, which may be called like a type."""
+
 _FAMILIES = (
     frozenset({"smallint", "integer", "bigint", "numeric", "real", "double precision"}),
     frozenset({"date", "timestamp without time zone", "timestamp with time zone"}),
@@ -81,7 +84,7 @@ def natural(column: Column, table: str) -> str:
 
     """
     kind = normal_type(column.type)
-    if found := _UNWRITABLE.search(kind):
+    if found := _UNWRITABLE.search(_QUOTED.sub("", kind)):
         raise StepError(
             f"column {column.name!r} for {table} is {column.type}, and PostgreSQL has no type that keeps {found[1]}",
             hint=f"cast it in the SQL of the step, such as CAST({column.name} AS VARCHAR)",
@@ -93,14 +96,12 @@ def natural(column: Column, table: str) -> str:
 def _natural(kind: str) -> str:
     if kind in _NATURAL:
         return _NATURAL[kind]
-    if kind.startswith("DECIMAL("):
-        return "numeric" + kind.removeprefix("DECIMAL")
-    if kind.startswith("ENUM("):
-        return "text"
     if (found := _ARRAY.fullmatch(kind)) and not _NESTED.match(found[1]):
         inner = _natural(found[1])
         return "jsonb" if inner == "jsonb" or inner.endswith("[]") else f"{inner}[]"
-    return "jsonb"
+    if kind.startswith("DECIMAL("):
+        return "numeric" + kind.removeprefix("DECIMAL")
+    return "text" if kind.startswith("ENUM(") else "jsonb"
 
 
 def made(schema: TableSchema, table: str) -> list[WrittenColumn]:

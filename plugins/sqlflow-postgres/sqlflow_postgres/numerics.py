@@ -24,6 +24,8 @@ def numeric(values: Any) -> Field:
 
     if not pa.types.is_decimal(values.type):
         values = values.cast(pa.decimal128(20, 0))
+    elif not pa.types.is_decimal128(values.type):
+        values = values.cast(pa.decimal128(38, values.type.scale))
     scale = values.type.scale
     small = _small(values) if scale <= _QUICK_SCALE else None
     if small is None:

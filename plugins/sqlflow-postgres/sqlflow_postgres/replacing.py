@@ -13,7 +13,7 @@ from sqlflow.sdk import StepError, TableSchema, quote
 from .connection import Server
 from .copying import Incoming, create_sql
 from .fitting import made
-from .inheritance import Kept, hangs_on, kept
+from .inheritance import hangs_on, kept
 from .options import PostgresWrite
 from .target import Target, found, make_schema, refuse_absent, serialize
 
@@ -40,13 +40,8 @@ def replace(
             connection.execute(f"LOCK TABLE {target.sql} IN ACCESS EXCLUSIVE MODE".encode())
             _refuse_hanging(connection, target)
             connection.execute(f"DROP TABLE {target.sql}".encode())
-            _run(connection, _renames(takeover))
+            _run(connection, takeover.after)  # what can be done only once the old names are free
         connection.execute(f"ALTER TABLE {new} RENAME TO {quote(target.name)}".encode())
-
-
-def _renames(takeover: Kept) -> Sequence[str]:
-    """Return what can be done only once the old names are free."""
-    return takeover.after
 
 
 def _refuse_hanging(connection: Any, target: Target) -> None:

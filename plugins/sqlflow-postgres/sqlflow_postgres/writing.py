@@ -10,7 +10,7 @@ from sqlflow.sdk import Rows, SchemaChanged, StepError, WriteRequest, WriteResul
 from . import keys, tokens
 from .connection import Server, fetch
 from .copying import Incoming, create_sql
-from .fitting import WrittenColumn, fitted, made
+from .fitting import WrittenColumn, base, fitted, made
 from .options import PostgresWrite
 from .replacing import replace
 from .target import Target, columns_of, found, has_unique, make, refuse_absent, serialize
@@ -172,8 +172,6 @@ _COMPARED = frozenset(
 
 def _comparable(table: str, item: WrittenColumn) -> str:
     """Write a column so that it can be compared: not every type can, but every text."""
-    from .fitting import base
-
     name = f"{table}.{quote(item.name)}"
     return name if base(item.plain) in _COMPARED else f"{name}::text"
 

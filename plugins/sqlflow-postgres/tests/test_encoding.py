@@ -32,6 +32,8 @@ KINDS = {
     "numeric(18,2)": (pa.decimal128(18, 2), decimals(18, 2)),
     "numeric(18,16)": (pa.decimal128(18, 16), decimals(18, 16)),
     "numeric(18,18)": (pa.decimal128(18, 18), decimals(18, 18)),
+    "numeric(9,2)": (pa.decimal32(9, 2), decimals(9, 2)),
+    "numeric(12,3)": (pa.decimal256(12, 3), decimals(12, 3)),
     "numeric(38,7)": (pa.decimal128(38, 7), st.one_of(decimals(38, 7), decimals(9, 7))),
     "text": (pa.string(), TEXTS),
     "bytea": (pa.binary(), st.binary(max_size=20)),

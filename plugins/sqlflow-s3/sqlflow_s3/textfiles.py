@@ -12,7 +12,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sqlflow.sdk import ENCODING_HINT, ENGINE_ENCODINGS, ReadRequest, Select, StepError, fold, literal, quote, recode
+from sqlflow.sdk import (
+    ENCODING_HINT,
+    ENGINE_ENCODINGS,
+    UNKNOWN_KEY,
+    ReadRequest,
+    Select,
+    StepError,
+    fold,
+    literal,
+    quote,
+    recode,
+    refuse_unknown_keys,
+)
 
 from .access import url
 from .config import S3Config, S3Read, split_ending
@@ -92,7 +104,11 @@ def read_json(request: ReadRequest, spool: Spool) -> Select:
     }
 
     def scan(types: Mapping[str, str] | None = None) -> str:
-        return f"{_selected(options)} FROM read_json({_files(spool)}{_arguments({**settings, 'columns': types})})"
+        sql = f"{_selected(options)} FROM read_json({_files(spool)}{_arguments({**settings, 'columns': types})})"
+        if not types or options.sample_rows == -1 or options.select:
+            return sql
+        objects = {name: settings[name] for name in ("format", "compression")}
+        return f"{sql} WHERE {refuse_unknown_keys(f'read_json_objects({_files(spool)}{_arguments(objects)})', types)}"
 
     explain = lambda text: _json_fault(text, spool, config)  # noqa: E731 - it is handed over, not called here
     return Select("duckdb", scan(), explain=explain, cleanup=spool.remove, typed=scan)
@@ -236,6 +252,9 @@ def _csv_fault(message: str, spool: Spool, config: S3Config) -> StepError | None
 def _json_fault(message: str, spool: Spool, config: S3Config) -> StepError | None:
     """Turn the engine's error over JSON into what a person can act on."""
     shown = spool.named(message, config).splitlines()[0].split(" Try ")[0]
+    if UNKNOWN_KEY in message:
+        told = f"an object of {url(config, spool.objects[0].key)} has {shown[shown.index(UNKNOWN_KEY) :]}"
+        return StepError(told, hint="write sample_rows: -1 to look at every object first", code="SF511")
     if "sample_size" in message or "ignore_errors" in message:
         hint = "write sample_rows: -1 to look at every object first, or declare the column's type under columns"
         return StepError(shown, hint=hint, code="SF511")

@@ -25,6 +25,7 @@ from sqlflow.sdk import (
     TableSchema,
     did_you_mean,
     fold,
+    nested_keys,
     normal_type,
     quote,
 )
@@ -47,7 +48,7 @@ def stage(db: Connection, source: Select | ArrowStream, batch: Batch) -> Staged:
     schema = db.schema_of(f"(\n{source.sql}\n)", source.parameters) if needs_schema else None
     if source.typed is not None and schema is not None:
         known = {fold(name): kind for name, kind in batch.types.items()}
-        types = {column.name: known.get(fold(column.name), column.type) for column in schema}
+        types = {column.name: _kept(known.get(fold(column.name)), column.type) for column in schema}
         # read as it was guessed, values behind the sample would be lost without a word
         types = {n: "JSON" if t == VALUELESS else t for n, t in types.items()}
         sql = exactly(db, source.typed, types, careful=batch.careful, keep=source.rejects is not None)
@@ -69,6 +70,15 @@ def stage(db: Connection, source: Select | ArrowStream, batch: Batch) -> Staged:
     if schema is not None and marked:
         staged = replace(staged, rows=(staged.rows or 0) - set_aside(db, staged.relation, schema.names))
     return replace(staged, schema=schema or db.schema_of(staged.relation), source=source)
+
+
+def _kept(known: str | None, found: str) -> str:
+    """Return the type that a column is read as: the known one, unless a nested value has keys that it does not hold."""
+    if known is None or known == found or not ("STRUCT(" in found and "STRUCT(" in known):
+        return known or found
+    held = dict(nested_keys(known))
+    lost = any(set(keys) - set(held.get(path, ())) for path, keys in nested_keys(found))
+    return found if lost else known
 
 
 def _told(source: Select, types: Mapping[str, str]) -> Callable[[str], StepError | None] | None:

@@ -9,7 +9,18 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from sqlflow.sdk import ConfigModel, Example, ReadRequest, Rows, Select, StepError, WriteRequest, WriteResult
+from sqlflow.sdk import (
+    UNKNOWN_KEY,
+    ConfigModel,
+    Example,
+    ReadRequest,
+    Rows,
+    Select,
+    StepError,
+    WriteRequest,
+    WriteResult,
+    refuse_unknown_keys,
+)
 
 from .local import LocalFileConnector, arguments, compression_of, file_list, not_packed
 
@@ -86,6 +97,7 @@ class JsonConnector(LocalFileConnector):
             "hive_partitioning": options.hive_partitioning,
             "union_by_name": options.union_by_name or None,
             "sample_size": options.sample_rows,
+            "maximum_sample_files": -1 if options.sample_rows == -1 else None,
             "compression": None if options.compression == "auto" else options.compression,
             "map_inference_threshold": -1,  # else an object of 200 keys or more becomes one column, a map
         }
@@ -97,7 +109,12 @@ class JsonConnector(LocalFileConnector):
                 raise fault
 
         def scan(types: Mapping[str, str] | None = None) -> str:
-            return f"SELECT * FROM read_json({file_list(files)}{arguments({**settings, 'columns': types})})"
+            sql = f"SELECT * FROM read_json({file_list(files)}{arguments({**settings, 'columns': types})})"
+            if not types or options.sample_rows == -1:
+                return sql
+            layout = {name: settings[name] for name in ("format", "compression")}
+            objects = f"read_json_objects({file_list(files)}{arguments(layout)})"
+            return f"{sql} WHERE {refuse_unknown_keys(objects, types)}"
 
         known = request.delta.types
         if known and all(_holds_nothing(Path(file)) for file in files):
@@ -124,17 +141,23 @@ def _holds_nothing(file: Path) -> bool:
     return file.stat().st_size < _SMALL and re.fullmatch(rb"\s*\[\s*\]\s*", file.read_bytes()) is not None
 
 
+_ALL = "write sample_rows: -1 to look at every object first"
 _SMALL = 64
 """Bytes above which a file is not looked at; an empty array is shorter."""
 
 
 def _complaint(message: str, files: list[str]) -> StepError | None:
     path = next((Path(f) for f in files if Path(f).name in message), Path(files[0]))
+    if UNKNOWN_KEY in message:
+        key = message.split(UNKNOWN_KEY, 1)[1].splitlines()[0]
+        what = path.name if len(files) == 1 else f"one of {len(files)} files"
+        told = f"{what} has the key {key!r}, which is in none of the objects that were looked at for the columns"
+        return StepError(told, hint=_ALL, code="SF511")
     if "sample_size" in message or "ignore_errors" in message:
         line = re.search(r"line (\d+)", message)
         where = f", line {line[1]}" if line else ""
         first = message.splitlines()[0].split(" Try ")[0]
-        hint = "write sample_rows: -1 to look at every object first, or declare the column's type under columns"
+        hint = f"{_ALL}, or declare the column's type under columns"
         return StepError(f"{path.name}{where}: {first}", hint=hint, code="SF511")
     if "Malformed JSON" in message or "not a JSON" in message or "unexpected end" in message.lower():
         return StepError(
