@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
-from sqlflow.plan import CheckPlace, PlannedStep, SqlField
+from sqlflow.errors import PluginBroken, SQLFlowError
+from sqlflow.plan import CheckPlace, PlannedStep, SqlField, guarded
 from sqlflow.problem import Mark, Problem
 from sqlflow.sdk import CannotBind, Check, CompiledCheck, QueryTest, Role, RowTest, TableSchema, field_docs
 
@@ -36,12 +38,24 @@ def hold_checks(ground: Ground, step: PlannedStep, schema_for: Callable[[Check],
             continue
         relation = relation_of(schema)
         try:
-            compiled = check.kind.compile(check.config, relation)
-        except Exception:  # noqa: BLE001, S112 - a plugin may raise anything; what it means is told when it runs
+            compiled = guarded(check.kind, partial(_compiled, check, relation))
+        except SQLFlowError as error:
+            ground.report(error.code or "SF601", error.message, place.source.at(place.node), error.hint)
             continue
         by_relation.setdefault(relation, []).append(_Held(check, place, schema, compiled))
     for relation, held in by_relation.items():
         _hold(ground, step, relation, held)
+
+
+def _compiled(check: Check, relation: str) -> CompiledCheck:
+    found = check.kind.compile(check.config, relation)
+    if isinstance(found, CompiledCheck):
+        return found
+    raise PluginBroken(
+        f"check {check.kind.name!r} compiles to {type(found).__name__}, expected RowTest, TableTest or QueryTest",
+        hint="this is a bug in the check; tell its authors",
+        code="SF601",
+    )
 
 
 def _hold(ground: Ground, step: PlannedStep, relation: str, held: Sequence[_Held]) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
+from sqlflow.errors import PluginConflict
 from sqlflow.plan import Plan, PlannedStep, table_key
 from sqlflow.problem import Mark, Problem, closest
 from sqlflow.registry import Catalog
@@ -91,6 +92,9 @@ class Ground:
             function = self.functions.known.get(name)
             try:
                 function = function or self.catalog.function(name)
+            except PluginConflict as error:
+                self.report(error.code or "SF602", error.message, None, error.hint)
+                self.functions.untyped.add(name)
             except PluginError:
                 self.functions.untyped.add(name)
             if function is not None:
@@ -175,6 +179,7 @@ class Ground:
         `rows` are the columns of what else it reads. `named` knows a better place for a name than where it stands.
         """
         reads = frozenset(reads)
+        blank = self.blank  # functions are declared there, and those that cannot be are noted
         missing = [name for name in step.functions if name in self.functions.untyped]
         if missing:
             called = [m.start() for name in missing for m in re.finditer(rf"(?i)\b{name}\s*\(", sql)]
@@ -194,7 +199,7 @@ class Ground:
         def doubtful() -> bool:
             return self.doubtful(sql, self._schemas(reads))
 
-        found = self.blank.bind(sql, filled, reads, doubtful)
+        found = blank.bind(sql, filled, reads, doubtful)
         if isinstance(found, TableSchema):
             return found
         if hiding and found.what == "table":

@@ -37,7 +37,7 @@ def guarded(guest: Any, call: Callable[[], T]) -> T:
         return call()
     except SQLFlowError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         frame = traceback.extract_tb(error.__traceback__)[-1]
         raise PluginBroken(
             f"{type(guest).__name__} ({type(guest).__module__}) failed: {type(error).__name__}: {error}",

@@ -88,7 +88,7 @@ class Scope:
             found = provider.find(key, place)
         except SQLFlowError:
             raise
-        except Exception as error:  # noqa: BLE001 - a guest may raise anything
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a guest may raise anything
             frame = traceback.extract_tb(error.__traceback__)[-1]
             hint = f"it was raised in {frame.filename}, line {frame.lineno}; tell the authors of the provider"
             self._note(Problem("SF601", f"{told}: {type(error).__name__}", None, hint))

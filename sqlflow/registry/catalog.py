@@ -96,7 +96,8 @@ class Catalog:
 
     def function(self, name: str) -> Udf | None:
         """Return a function by name, case folded as SQL folds it, or None."""
-        owned = self.kind("function").get(name.lower())
+        owned = self.kind("function").get(name.lower(), [])
+        self._refuse_two("function", name, owned)
         return owned[0].item if owned else None
 
     def owner(self, kind: str, name: str) -> PluginRecord | None:
@@ -168,12 +169,15 @@ class Catalog:
             others[others.index(owned)] = loaded
         return loaded
 
-    def _one(self, kind: str, name: str) -> Any:
-        owned = self.kind(kind).get(name, [])
+    def _refuse_two(self, kind: str, name: str, owned: list[Owned]) -> None:
         if len(owned) > 1:
             raise PluginConflict(
                 _conflict(kind, name, owned), hint="uninstall one of the two distributions", code="SF602"
             )
+
+    def _one(self, kind: str, name: str) -> Any:
+        owned = self.kind(kind).get(name, [])
+        self._refuse_two(kind, name, owned)
         if owned and (loaded := self._loaded(kind, owned[0])) is not None:
             return loaded.item
         broken = [record for record in self.host.records.values() if record.error]

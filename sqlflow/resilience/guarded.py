@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlflow.errors import SQLFlowError, StepError, TransientError
+from sqlflow.errors import RunInterrupted, SQLFlowError, StepError, TransientError
 from sqlflow.sdk import (
     ArrowStream,
     ConfigModel,
@@ -134,21 +134,24 @@ class Guarded(Connector[ConfigModel]):
     def write(self, request: WriteRequest, rows: Rows) -> WriteResult:
         """Write the rows. It is tried again here only while none of them has been taken."""
         calls, guard = self.calls, self.calls.guard
-        if guard is None:
-            return self._of_kind(self.inner.write(request, rows), "write", WriteResult)
-        end = calls.use()
         outgoing = Outgoing(rows)
+        if guard is None:
+            try:
+                return self._written(request, outgoing)
+            finally:
+                outgoing.close()
+        end = calls.use()
         try:
             asked = replace(request, pace=calls.wait_turn)
 
             def written() -> WriteResult:
                 if guard.limit is None:
-                    return self._of_kind(self.inner.write(asked, outgoing), "write", WriteResult)
+                    return self._written(asked, outgoing)
                 watch = Watch(guard.limit, calls.around.interrupt)
                 outgoing.watch = watch
                 try:
                     with watch.running():
-                        return self._of_kind(self.inner.write(asked, outgoing), "write", WriteResult)
+                        return self._written(asked, outgoing)
                 except SQLFlowError as error:
                     if watch.fired:
                         raise silent(guard.limit, guard.doing("writing")) from error
@@ -160,6 +163,20 @@ class Guarded(Connector[ConfigModel]):
         finally:
             outgoing.close()
             end()
+
+    def _written(self, request: WriteRequest, rows: Outgoing) -> WriteResult:
+        """Have the connector write, and hold it to what it was given: rows that broke off are no rows written."""
+        found = self._of_kind(self.inner.write(request, rows), "write", WriteResult)
+        if rows.broke is None:
+            return found
+        if self.calls.around.stopped():
+            raise RunInterrupted("the run was stopped while rows were written")
+        raise StepError(
+            f"connector {self.inner.name} went on although its rows broke off: {rows.broke}",
+            hint="this is a bug in the connector: it must not swallow what the rows raise; tell its authors",
+            code="SF791",
+            kind="internal",
+        ) from rows.broke
 
     def objections(self, config: Any, options: Any, folder: Path) -> Iterator[Objection]:
         """Tell what does not go together."""

@@ -22,6 +22,8 @@ class Outgoing:
         self.dialect = rows.dialect
         self.schema = rows.schema
         self.taken = False
+        self.broke: Exception | None = None
+        """What the rows broke off with, if they did."""
         self.watch: Watch | None = None
         self._readers: list[Any] = []
 
@@ -38,8 +40,6 @@ class Outgoing:
         with self._held():
             reader = self._rows.batches()
         self._readers.append(reader)
-        if self.watch is None:
-            return reader
         return pa.RecordBatchReader.from_batches(reader.schema, self._each(reader))
 
     def close(self) -> None:
@@ -51,8 +51,12 @@ class Outgoing:
 
     def _each(self, reader: Any) -> Iterator[Any]:
         while True:
-            with self._held():
-                batch = next(reader, None)
+            try:
+                with self._held():
+                    batch = next(reader, None)
+            except Exception as error:
+                self.broke = error
+                raise
             if batch is None:
                 return
             yield batch

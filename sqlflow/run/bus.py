@@ -24,7 +24,7 @@ class Bus:
         """Make an observer and tell it everything from now on; one that cannot be made is named in `broken`."""
         try:
             self._observers.append((name, make()))
-        except Exception as error:  # noqa: BLE001 - watching never fails a run
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - watching never fails a run
             self.broken.append(f"observer {name} could not be made: {type(error).__name__}: {error}")
 
     def send(self, kind: type[Event], **values: Any) -> None:
@@ -34,7 +34,7 @@ class Bus:
             for name, observer in list(self._observers):
                 try:
                     observer.observe(event)
-                except Exception as error:  # noqa: BLE001 - an observer may raise anything; watching never fails a run
+                except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it raises, watching fails no run
                     self._observers.remove((name, observer))
                     self.broken.append(f"observer {name} failed and was left out: {type(error).__name__}: {error}")
 

@@ -81,7 +81,7 @@ class Task:
             self._interrupted()
         except SQLFlowError as error:
             self._fail(error)
-        except Exception as error:  # noqa: BLE001 - a plugin may raise anything; it fails its step and nothing else
+        except BaseException as error:  # noqa: BLE001 - a plugin may raise anything; it fails its step and nothing else
             frame = traceback.extract_tb(error.__traceback__)[-1]
             hint = f"raised in {frame.filename}, line {frame.lineno}: a bug there; tell its authors"
             self._fail(StepError(f"{type(error).__name__}: {error}", kind="internal", code="SF790", hint=hint))

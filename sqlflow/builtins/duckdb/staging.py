@@ -154,17 +154,32 @@ def _of_column(error: StepError, batch: Batch) -> StepError:
 
 
 def _remembering(reader: Any, raised: list[SQLFlowError]) -> Any:
-    """Return the same stream; an error of SQLFlow that it raises is kept."""
+    """Return the same stream; an error of SQLFlow that it raises is kept.
+
+    Nobody holds the batches of a stream to its schema, and bytes that are taken for another type are any value.
+    """
     import pyarrow as pa
 
     def batches() -> Iterator[Any]:
         try:
-            yield from reader
+            for batch in reader:
+                if not batch.schema.equals(reader.schema):
+                    raise StepError(
+                        f"a batch has the columns {_shown(batch.schema)}, and its stream has {_shown(reader.schema)}",
+                        hint="this is a bug in the connector; tell its authors",
+                        code="SF791",
+                        kind="internal",
+                    )
+                yield batch
         except SQLFlowError as error:
             raised.append(error)
             raise
 
     return pa.RecordBatchReader.from_batches(reader.schema, batches())
+
+
+def _shown(schema: Any) -> str:
+    return ", ".join(f"{field.name} {field.type}" for field in schema)
 
 
 def _make_table(db: Connection, relation: str, parameters: Mapping[str, Any], batch: Batch) -> Staged:

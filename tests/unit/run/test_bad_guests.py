@@ -1,0 +1,173 @@
+"""Plugins that do what no plugin should: their step fails, with their name, and nothing wrong is taken for right."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from sqlflow.builtins import checks, duckdb, files, secrets, steps, storages
+from sqlflow.pipeline import RESERVED, Pipeline
+from sqlflow.registry import Catalog, PluginRecord, host_of
+from sqlflow.result import RunResult
+from sqlflow.sdk import (
+    ArrowStream,
+    CheckKind,
+    ConfigModel,
+    ConnectionReport,
+    Connector,
+    NoOptions,
+    Observer,
+    WriteResult,
+    hookimpl,
+    udf,
+)
+
+
+class Badly(Connector[ConfigModel]):
+    """Leaves when it is read, streams what it did not announce, and swallows what goes wrong while it writes."""
+
+    name = "badly"
+    ReadOptions = NoOptions
+    WriteOptions = NoOptions
+    write_modes = frozenset({"replace"})
+
+    def test(self, config, folder):
+        """Answer."""
+        return ConnectionReport(ok=True, message="fine")
+
+    def read(self, request):
+        """Do as the name of the connection's folder says."""
+        if (request.folder / "leaves").exists():
+            raise SystemExit(0)
+        if (request.folder / "interrupts").exists():
+            raise KeyboardInterrupt
+        schema = pa.schema([("id", pa.int64())])
+        batches = [pa.record_batch({"id": pa.array([1], kind)}) for kind in (pa.int64(), pa.int32())]
+        return ArrowStream(lambda: pa.RecordBatchReader.from_batches(schema, iter(batches)))
+
+    def write(self, request, rows):
+        """Write what comes, and call it all."""
+        written = 0
+        try:
+            for batch in rows.batches():
+                written += batch.num_rows
+        except Exception:  # noqa: BLE001, S110 - that is what is wrong with it
+            pass
+        return WriteResult(written)
+
+
+class Leaves(Observer):
+    """Leaves when something happens."""
+
+    def observe(self, event):
+        """Leave."""
+        raise SystemExit(0)
+
+
+class Nothing(CheckKind):
+    """Compiles to nothing."""
+
+    name = "nothing"
+    Config = NoOptions
+
+    def compile(self, config, relation):
+        """Return nothing."""
+        return
+
+
+@udf
+def twice(x: int) -> int:
+    """Double."""
+    return 2 * x
+
+
+def plugin(name: str, **hooks: Any) -> tuple[PluginRecord, Any]:
+    """Return a plugin that brings these."""
+    module = ModuleType(name)
+    for hook, brought in hooks.items():
+        setattr(module, hook, hookimpl(lambda brought=brought: brought, specname=hook))
+    return PluginRecord(name, f"sqlflow-{name}", "1.0", name), lambda: module
+
+
+def catalog(*guests: tuple[PluginRecord, Any]) -> Catalog:
+    """Return the catalog of the box and of some guests."""
+    own = [
+        (PluginRecord(m.__name__, "test", "1", ""), lambda m=m: m)
+        for m in (checks, duckdb, files, secrets, steps, storages)
+    ]
+    return Catalog(host_of([*own, *guests]), RESERVED)
+
+
+def pipeline(folder: Path, steps_: str, *guests: tuple[PluginRecord, Any]) -> Pipeline:
+    """Return a pipeline of some steps."""
+    (folder / "p.yaml").write_text(f"version: 1\nname: p\nsteps:\n{steps_}", encoding="utf-8")
+    return Pipeline(folder / "p.yaml", catalog(*guests))
+
+
+def failed(result: RunResult) -> dict[str, Any]:
+    """Return the error of the last step of a run that failed."""
+    assert result.status == "failed"
+    assert result.steps[-1].status == "failed"
+    return result.steps[-1].error
+
+
+READ = "  - {id: a, type: load, source: {connector: badly}, target: a}\n"
+BADLY = plugin("badly", sqlflow_connectors=[Badly])
+
+
+@pytest.mark.parametrize(("file", "raised"), [("leaves", "SystemExit: 0"), ("interrupts", "KeyboardInterrupt: ")])
+def test_a_guest_that_leaves_fails_its_step(tmp_path: Path, file: str, raised: str) -> None:
+    """Nothing that a guest raises ends the process, or leaves a step without an end."""
+    (tmp_path / file).touch()
+    with pipeline(tmp_path, READ, BADLY).run() as result:
+        error = failed(result)
+    assert (error["code"], error["message"]) == ("SF790", raised)
+    assert "test_bad_guests.py" in error["hint"]
+
+
+def test_batches_of_another_type_than_their_stream_are_refused(tmp_path: Path) -> None:
+    """Their bytes would be taken for any number."""
+    with pipeline(tmp_path, READ, BADLY).run() as result:
+        error = failed(result)
+    assert error["code"] == "SF791"
+    assert error["message"] == "a batch has the columns id int32, and its stream has id int64"
+
+
+def test_a_writer_that_swallows_what_its_rows_raise_has_not_written(tmp_path: Path) -> None:
+    """It says that it has written, and core has seen the rows break off."""
+    sql = "select case when range = 199999 then error('broke off') else range end as id from range(200000)"
+    steps_ = f'  - {{id: a, type: export, sql: "{sql}", target: {{connector: badly}}}}\n'
+    with pipeline(tmp_path, steps_, BADLY).run() as result:
+        error = failed(result)
+    assert error["code"] == "SF791"
+    assert error["message"].startswith("connector badly went on although its rows broke off: ")
+
+
+def test_an_observer_that_leaves_is_left_out(tmp_path: Path) -> None:
+    """The run goes on without it."""
+    watching = plugin("watching", sqlflow_observers=[Leaves])
+    with pipeline(tmp_path, "  - {id: a, type: transform, sql: select 1 as n, target: a}\n", watching).run() as result:
+        assert result.status == "succeeded"
+
+
+def test_a_check_that_compiles_to_nothing_is_told_when_it_is_validated(tmp_path: Path) -> None:
+    """It is named at its place, before anything runs."""
+    steps_ = "  - id: a\n    type: transform\n    sql: select 1 as n\n    target: a\n    checks: [{nothing: {}}]\n"
+    draft = pipeline(tmp_path, steps_, plugin("checking", sqlflow_checks=[Nothing])).draft()
+    (problem,) = draft.compile().problems
+    assert (problem.code, problem.mark.line) == ("SF601", 8)
+    assert "check 'nothing' compiles to NoneType" in problem.message
+
+
+def test_a_function_of_two_owners_is_a_conflict(tmp_path: Path) -> None:
+    """None of them is taken in silence: validation and run say who brings it."""
+    two = [plugin(name, sqlflow_udfs=[twice]) for name in ("one", "other")]
+    found = pipeline(tmp_path, "  - {id: a, type: transform, sql: select twice(1) as n, target: a}\n", *two)
+    problems = [p for p in found.draft().compile().problems if p.severity == "error"]
+    assert [p.code for p in problems] == ["SF602"]
+    assert "sqlflow-one" in problems[0].message
+    assert "sqlflow-other" in problems[0].message
