@@ -39,6 +39,9 @@ _COMPARED = re.compile(
     r"|(?:(?:'|\$\w+)\s*(?:=|<>|!=|<=|>=|<|>)\s*(?:\w+\.)?(?P<right>[\w\"]+))",
     re.IGNORECASE,
 )
+_BY_NAME = re.compile(r"natural join|star expression|no matching columns", re.IGNORECASE)
+"""What an engine says about SQL that takes columns by whatever names there are."""
+
 _LISTED = re.compile(r"(?<![\w\"])(?P<name>[\w\"]++)\s*+(?:not\s+)?in\s*\(\s*-?\d", re.IGNORECASE)
 """Columns that are looked for among numbers, which any of them is taken to be."""
 
@@ -269,6 +272,11 @@ class Ground:
         own = step.plan.writes if rows else frozenset[str]()
         if error.what == "column" and self.may_have(step, error.name, reads | own, columns, mark):
             return
+        if error.what == "sql" and _BY_NAME.search(error.message) and (found := self._partial(reads)):
+            self.gap(f"which columns {found} has is not known here", mark, self.partial[table_key(found)]).needed[
+                step.declared
+            ] = None
+            return
         known = [*(table.name for table in self.tables.values()), *error.candidates]
         self.problems.append(complaint(error, mark, f"step {step.declared!r}", columns=columns, tables=known))
 
@@ -279,13 +287,18 @@ class Ground:
 
         A name that is all but one of those that are known is taken for that one, misspelt.
         """
-        found = sorted(table for table in tables if table_key(table) in self.partial)
+        found = self._partial(tables)
         name = column.rpartition(".")[2]
-        if not found or closest(name, known, cutoff=0.8) is not None:
+        meant = closest(name, known, cutoff=0.8)
+        if found is None or (meant is not None and fold(meant) != fold(name)):  # another table has it: so may this one
             return False
-        what = f"column {name!r} is not among those that are declared of {found[0]}"
-        self.gap(what, mark, self.partial[table_key(found[0])]).needed[step.declared] = None
+        what = f"column {name!r} is not among those that are declared of {found}"
+        self.gap(what, mark, self.partial[table_key(found)]).needed[step.declared] = None
         return True
+
+    def _partial(self, tables: Iterable[str]) -> str | None:
+        """Return the first of these tables that may have more columns than are known."""
+        return min((table for table in tables if table_key(table) in self.partial), default=None)
 
     def _absent(self, error: CannotBind, reads: frozenset[str], mark: Mark | None) -> Gap | None:
         """Return why a table may be there all the same; None: it is missing for sure."""

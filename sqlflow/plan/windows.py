@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
 
 from sqlflow.problem import Problem
 from sqlflow.sdk import Window
@@ -36,6 +38,9 @@ def _with_window(step: PlannedStep, asked: Asked, first: dict[str, str]) -> Plan
 def _range_problems(active: Iterable[PlannedStep], asked: Asked) -> Iterator[Problem]:
     shown = " and ".join(name for name, value in (("--from", asked.since), ("--to", asked.until)) if value)
     active = list(active)
+    if asked.since and asked.until and _backwards(asked.since, asked.until):
+        told = f"--from {asked.since} is not before --to {asked.until}, so no row lies between them"
+        yield Problem("SF413", told, None, "--to is the first value that is not read any more")
     if asked.full_refresh:
         yield Problem("SF413", f"--full-refresh reads everything, and {shown} a part", None, "give one of them")
     if not any(step.plan.ranged for step in active):
@@ -45,6 +50,16 @@ def _range_problems(active: Iterable[PlannedStep], asked: Asked) -> Iterator[Pro
         if step.plan.incremental and not step.plan.repeatable:
             told = f"step {step.id!r} appends without a key, and {shown} would write rows twice"
             yield Problem("SF413", told, step.mark, "leave it out with --exclude, or give it a key")
+
+
+def _backwards(since: str, until: str) -> bool:
+    """Tell whether a range ends before it begins, as far as its bounds can be compared without their column."""
+    for read in (datetime.fromisoformat, Decimal):
+        try:
+            return bool(read(since) >= read(until))  # type: ignore[operator]
+        except (ValueError, ArithmeticError, TypeError):  # no moments or numbers, or only one with a zone
+            continue
+    return False
 
 
 def _refresh_problems(steps: Sequence[PlannedStep]) -> Iterator[Problem]:

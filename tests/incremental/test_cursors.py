@@ -226,6 +226,16 @@ def test_a_range_is_refused_where_it_would_double_or_do_nothing(ground: Ground) 
         assert {problem.code for problem in raised.value.problems} == {"SF413"}
 
 
+@pytest.mark.parametrize(
+    ("since", "until"), [("2025-02-01", "2025-01-01"), ("10", "9"), ("2025-01-01T00:00:00", "2025-01-01")]
+)
+def test_a_range_that_ends_before_it_begins_is_refused(ground: Ground, since: str, until: str) -> None:
+    """Nothing lies in it, which nobody means."""
+    source = ground.csv("a.csv", "id,u", (1, 1))
+    with pytest.raises(DocumentError, match="is not before --to"):
+        ground.run(load(source, **cursor()), since=since, until=until)
+
+
 def test_a_range_that_is_no_value_of_the_cursor_fails_with_its_name(ground: Ground) -> None:
     """What cannot be compared with the cursor is an error, not an empty delta."""
     source = ground.csv("a.csv", "id,u", (1, "2024-01-01"))

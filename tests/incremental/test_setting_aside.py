@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from sqlflow.cli.console import told_rows
+
 from .ground import Ground, load
 
 MODES: dict[str, dict[str, Any]] = {
@@ -117,3 +119,17 @@ def test_a_late_older_row_does_not_take_the_place_of_a_newer_one(ground: Ground)
     ground.done(load(source, **step, **CHECK))
     assert ground.rows(f"select id, u, v from {ASIDE}") == [(2, 3, -3)]
     assert ground.rows("select id, v from t") == [(1, 5), (2, 7)]
+
+
+def test_a_table_that_is_emptied_is_told(ground: Ground) -> None:
+    """When all rows of a source that replaces its table are set aside, nobody says that nothing has changed."""
+    step = {"mode": "replace", **CHECK}
+    source = ground.csv("a.csv", "id,u,v", (1, 1, 5))
+    ground.done(load(source, **step))
+    ground.csv("a.csv", "id,u,v", (1, 1, -5), (2, 2, -6))
+    record = ground.done(load(source, **step))
+    assert told_rows("load", record.rows) == "0 inserted, 2 quarantined"
+    merged = ground.done(load(source, target="m", id="m", mode="merge", key=["id"], **CHECK))
+    assert told_rows("load", merged.rows) == "0 inserted, 2 quarantined"
+    again = ground.done(load(source, target="m", id="m", mode="merge", key=["id"], **CHECK))
+    assert told_rows("load", again.rows) == "2 rows read, nothing changed, 2 quarantined"

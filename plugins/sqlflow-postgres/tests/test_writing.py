@@ -106,6 +106,12 @@ def test_duplicate_keys_are_refused_with_samples(db, there):
     assert not there or db.run("select * from t") == [(1, 1)]
 
 
+def test_a_value_that_speaks_of_interrupting_interrupts_nothing(db):
+    """What a row holds is not taken for what the engine says of itself."""
+    with pytest.raises(StepError, match="Could not convert string 'interruption'"):
+        write(db, "select (case when range = 9999 then 'interruption' else '1' end)::int as v from range(10000)")
+
+
 @pytest.mark.parametrize("mode", ["merge", "delete_insert"])
 def test_a_key_that_is_null_is_refused(db, mode):
     """A key without a value identifies nothing."""

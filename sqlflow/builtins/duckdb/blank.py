@@ -31,6 +31,7 @@ _QUOTED = re.compile(r'"([^"]+)"')
 _COLUMN = re.compile(
     r'have a column (?:named|with name) "(.+?)"|update column (.+?) not found|Column "(.+?)" in '
     r'|Referenced column "(.+?)" not found'
+    r'|Column "(.+?)" does not exist on (?:right|left) side of join'
     r'|Column "(.+?)" referenced that exists in the SELECT clause'  # an alias has the name that no column has
 )
 

@@ -15,8 +15,8 @@ from sqlflow.sdk import Column, SQLFlowError, StepError, TableSchema
 from .faults import translated
 from .warehouse import Warehouse
 
-BATCH = 131_072
-"""Rows in one Arrow batch."""
+BATCH = 16_384
+"""Rows in one Arrow batch. A column of a batch holds two gigabytes at most, which is 131 KB a value."""
 
 
 class Connection:

@@ -16,6 +16,7 @@ from sqlflow.sdk import (
     Memory,
     Published,
     Rows,
+    RunInterrupted,
     Select,
     SetAside,
     Staged,
@@ -37,6 +38,9 @@ from .warehouse import ALIAS, Warehouse, quoted
 
 _WRITING = frozenset({"ALTER", "COPY", "CREATE", "CREATE_FUNC", "DELETE", "DROP", "INSERT", "MERGE_INTO", "UPDATE"})
 
+PATIENCE = 0.05
+"""Seconds between two looks whether a session that waits has been interrupted."""
+
 
 class DuckDbSession:
     """A session of the DuckDB engine. Used by one thread at a time; `interrupt` may come from any."""
@@ -54,6 +58,7 @@ class DuckDbSession:
         self._cleanup: list[Callable[[], None]] = []
         self._cancel: Callable[[], None] | None = None
         self._setting = False
+        self._interrupted = False
         self.commits: tuple[str | None, ...] = ()
 
     def fork(self) -> DuckDbSession:
@@ -112,13 +117,20 @@ class DuckDbSession:
     def _set_up(self, source: Select | ArrowStream) -> None:
         if isinstance(source, Select):
             if source.setup and not self._setting:
-                self._setting = self.warehouse.setting.acquire()
+                self._await_setting()
             for statement in source.setup:
                 self.db.execute(statement)
             self._teardown += source.teardown
             if source.cleanup is not None:
                 self._cleanup.append(source.cleanup)
         self._cancel = source.cancel if isinstance(source, ArrowStream) else None
+
+    def _await_setting(self) -> None:
+        """Wait until no other session has something attached, unless this one is interrupted."""
+        while not self.warehouse.setting.acquire(timeout=PATIENCE):
+            if self._interrupted:
+                raise RunInterrupted("interrupted while waiting for another step's source")
+        self._setting = True
 
     def stage(self, source: Select | ArrowStream, batch: Batch) -> Staged:
         """Take a batch in, as a query when it is used once, else as a table."""
@@ -213,6 +225,7 @@ class DuckDbSession:
 
     def interrupt(self) -> None:
         """Stop the running statement, and what it or the step may be waiting for."""
+        self._interrupted = True
         self.db.raw.interrupt()
         if (cancel := self._cancel) is not None:
             cancel()

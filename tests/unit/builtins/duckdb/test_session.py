@@ -497,3 +497,29 @@ def test_a_commit_that_meets_another_database_speaks_sqlflow(root: Session) -> N
 def test_the_inventory_holds_what_is_there(root: Session) -> None:
     """The tables that a session tells of are those that can be read."""
     assert [root.fetch(f"SELECT count(*) FROM {name}") for name in root.tables()] == [[(2,)]]
+
+
+def test_waiting_for_the_source_of_another_step_can_be_interrupted(root: Session) -> None:
+    """What is attached is attached for all, so the second session waits; a timeout or Ctrl-C ends that."""
+    attaching = Select("duckdb", "SELECT 1 AS n", setup=("SELECT 1",))
+    first, second = root.fork(), root.fork()
+    first.columns(attaching)
+    found: list[BaseException] = []
+
+    def wait() -> None:
+        try:
+            second.columns(attaching)
+        except RunInterrupted as error:
+            found.append(error)
+
+    waiting = threading.Thread(target=wait)
+    waiting.start()
+    second.interrupt()
+    waiting.join(30)
+    assert not waiting.is_alive()
+    assert len(found) == 1
+    first.close()
+    third = root.fork()
+    assert third.columns(attaching).names == ("n",)
+    third.close()
+    second.close()
