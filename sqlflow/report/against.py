@@ -52,7 +52,7 @@ def sections(data: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
         "what is lost or left behind": [f"{e['step']}: {e['message']}" for e in data["effects"]],
         "columns": [column_words(change) for change in data["columns"]],
         "what lies downstream": [touched_words(touched) for touched in data["touched"]],
-        f"`sqlflow run --changed` runs {len(data['runs'])} of {data['steps_in_all']} steps": [
+        f"`sqlflow run --changed` runs {len(data['runs'])} of {data['steps_in_all']} steps because of this": [
             f"{run['step']}: {run['reason']}" for run in data["runs"]
         ],
         "not compared": list(data["unknown"]),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlflow.sdk import (
@@ -74,7 +74,7 @@ class DuckDbSession:
 
     def register(self, function: Udf) -> None:
         """Make a Python function callable from SQL."""
-        with translated():
+        with translated(), _named(function):
             self.warehouse.root.create_function(
                 function.name,
                 _plain(function),
@@ -248,6 +248,21 @@ class DuckDbSession:
                     self.warehouse.root.remove_function(name)
             self.warehouse.functions.clear()
         self.db.raw.close()
+
+
+@contextlib.contextmanager
+def _named(function: Udf) -> Iterator[None]:
+    """Say of a function that DuckDB has already which one it is; the SQL of any document may call it."""
+    import duckdb
+
+    try:
+        yield
+    except duckdb.CatalogException as error:
+        if "already exists" not in str(error):
+            raise
+        told = f"function {function.name!r} cannot be declared: DuckDB has one of that name"
+        hint = "rename it; `sqlflow plugin list` shows which plugin brings it, if it is none of the project's own"
+        raise StepError(told, hint=hint, code="SF604") from error
 
 
 def _plain(function: Udf) -> Callable[..., Any]:

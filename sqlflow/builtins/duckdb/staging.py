@@ -19,7 +19,6 @@ from sqlflow.sdk import (
     ColumnSpec,
     SchemaChanged,
     Select,
-    SQLFlowError,
     Staged,
     StepError,
     TableSchema,
@@ -120,7 +119,7 @@ def columns(db: Connection, source: Select | ArrowStream) -> TableSchema:
 def _from_arrow(db: Connection, source: ArrowStream, batch: Batch) -> Staged:
     name = "sqlflow_arrow_batch"
     reader: Any = source.open()
-    raised: list[SQLFlowError] = []
+    raised: list[Exception] = []
     try:
         with translated():
             db.raw.register(name, _remembering(reader, raised))
@@ -153,8 +152,8 @@ def _of_column(error: StepError, batch: Batch) -> StepError:
     )
 
 
-def _remembering(reader: Any, raised: list[SQLFlowError]) -> Any:
-    """Return the same stream; an error of SQLFlow that it raises is kept.
+def _remembering(reader: Any, raised: list[Exception]) -> Any:
+    """Return the same stream; an error that it raises is kept.
 
     Nobody holds the batches of a stream to its schema, and bytes that are taken for another type are any value.
     """
@@ -163,19 +162,25 @@ def _remembering(reader: Any, raised: list[SQLFlowError]) -> Any:
     def batches() -> Iterator[Any]:
         try:
             for batch in reader:
-                if not batch.schema.equals(reader.schema):
-                    raise StepError(
-                        f"a batch has the columns {_shown(batch.schema)}, and its stream has {_shown(reader.schema)}",
-                        hint="this is a bug in the connector; tell its authors",
-                        code="SF791",
-                        kind="internal",
-                    )
+                _refuse_other(batch.schema, reader.schema)
                 yield batch
-        except SQLFlowError as error:
+        except (OSError, pa.ArrowException):  # what the engine makes of it says as much
+            raise
+        except Exception as error:
             raised.append(error)
             raise
 
     return pa.RecordBatchReader.from_batches(reader.schema, batches())
+
+
+def _refuse_other(found: Any, wanted: Any) -> None:
+    if not found.equals(wanted):
+        raise StepError(
+            f"a batch has the columns {_shown(found)}, and its stream has {_shown(wanted)}",
+            hint="this is a bug in the connector; tell its authors",
+            code="SF791",
+            kind="internal",
+        )
 
 
 def _shown(schema: Any) -> str:

@@ -21,6 +21,7 @@ from sqlflow.sdk import (
     Connector,
     NoOptions,
     Observer,
+    SQLFlowError,
     WriteResult,
     hookimpl,
     udf,
@@ -45,6 +46,9 @@ class Badly(Connector[ConfigModel]):
             raise SystemExit(0)
         if (request.folder / "interrupts").exists():
             raise KeyboardInterrupt
+        if (request.folder / "breaks").exists():
+            empty = pa.schema([("id", pa.int64())])
+            return ArrowStream(lambda: pa.RecordBatchReader.from_batches(empty, ({}["key"] for _ in range(2))))
         schema = pa.schema([("id", pa.int64())])
         batches = [pa.record_batch({"id": pa.array([1], kind)}) for kind in (pa.int64(), pa.int32())]
         return ArrowStream(lambda: pa.RecordBatchReader.from_batches(schema, iter(batches)))
@@ -127,6 +131,22 @@ def test_a_guest_that_leaves_fails_its_step(tmp_path: Path, file: str, raised: s
         error = failed(result)
     assert (error["code"], error["message"]) == ("SF790", raised)
     assert "test_bad_guests.py" in error["hint"]
+
+
+def test_an_error_inside_of_a_stream_is_told_like_any_other(tmp_path: Path) -> None:
+    """It comes through the engine, and is told as what it is and not with the engine's words around it."""
+    (tmp_path / "breaks").touch()
+    with pipeline(tmp_path, READ, BADLY).run() as result:
+        error = failed(result)
+    assert (error["code"], error["message"]) == ("SF790", "KeyError: 'key'")
+
+
+def test_a_function_that_the_engine_has_already_is_told_by_name(tmp_path: Path) -> None:
+    """It is no riddle about the SQL that calls it."""
+    brought = plugin("one", sqlflow_udfs=[udf(lambda x: x, name="upper", parameters=["VARCHAR"], returns="VARCHAR")])
+    found = pipeline(tmp_path, "  - {id: a, type: transform, sql: select upper('a') as n, target: a}\n", brought)
+    with pytest.raises(SQLFlowError, match="function 'upper' cannot be declared: DuckDB has one of that name"):
+        found.run()
 
 
 def test_batches_of_another_type_than_their_stream_are_refused(tmp_path: Path) -> None:
