@@ -13,6 +13,7 @@ from sqlflow.plan import CheckPlace, PlannedStep, SqlField, guarded
 from sqlflow.problem import Mark, Problem
 from sqlflow.sdk import CannotBind, Check, CompiledCheck, QueryTest, Role, RowTest, TableSchema, field_docs
 
+from .constants import doubtful
 from .ground import Ground
 from .landing import relation_of
 
@@ -65,7 +66,7 @@ def _hold(ground: Ground, step: PlannedStep, relation: str, held: Sequence[_Held
     for one in scanned:
         parameters |= one.check.parameters
     alone = [one for one in held if isinstance(one.compiled, QueryTest)]
-    if scanned and ground.doubtful(sql, [held[0].schema]):  # over a single row of NULLs, constants fold away
+    if scanned and doubtful(sql, [held[0].schema]):  # over a single row of NULLs, constants fold away
         with ground.holding(_ROWS, held[0].schema):
             for one in held:
                 _hold_one(ground, step, _ROWS, one)

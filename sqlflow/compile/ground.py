@@ -9,6 +9,7 @@ import contextlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
+from functools import partial
 from typing import Any
 
 from sqlflow.errors import PluginConflict
@@ -18,6 +19,7 @@ from sqlflow.registry import Catalog
 from sqlflow.sdk import CannotBind, PluginError, Session, StepError, TableSchema, Udf, fold, split_name
 
 from .bench import Bench, Blank
+from .constants import doubtful
 from .functions import Functions, stands_in
 from .model import Gap, Table
 from .wording import complaint, unchecked
@@ -33,17 +35,8 @@ _NAMED = re.compile(r"\$([A-Za-z_]\w*)")
 _OWN = re.compile(r"(information_schema|pg_catalog|_sqlflow)\.|(duckdb|sqlite|pragma|pg)_", re.IGNORECASE)
 _CREATING = re.compile(r"\bcreate\b(?!\s+(unique\s+)?index\b)", re.IGNORECASE)
 _HIDING = re.compile(r"\bquery(_table)?\s*\(", re.IGNORECASE)
-_EXPLICIT = re.compile(r"'\s*::|cast\s*\(\s*(?:'|\$)|\b(?:date|time|timestamp|timestamptz|interval)\s*'", re.IGNORECASE)
-_COMPARED = re.compile(
-    r"(?:(?<![\w\"])(?P<left>[\w\"]++)\s*+(?:=|<>|!=|<=|>=|<|>|(?:not\s+)?in\s*\(|(?:not\s+)?between)\s*(?:'|\$))"
-    r"|(?:(?:'|\$\w+)\s*(?:=|<>|!=|<=|>=|<|>)\s*(?:\w+\.)?(?P<right>[\w\"]+))",
-    re.IGNORECASE,
-)
 _BY_NAME = re.compile(r"natural join|star expression|no matching columns", re.IGNORECASE)
 """What an engine says about SQL that takes columns by whatever names there are."""
-
-_LISTED = re.compile(r"(?<![\w\"])(?P<name>[\w\"]++)\s*+(?:not\s+)?in\s*\(\s*-?\d", re.IGNORECASE)
-"""Columns that are looked for among numbers, which any of them is taken to be."""
 
 
 def _makes(step: PlannedStep) -> Iterable[str]:
@@ -199,10 +192,8 @@ class Ground:
             return None
         filled = self.filled(sql, parameters)
 
-        def doubtful() -> bool:
-            return self.doubtful(sql, self._schemas(reads))
-
-        found = blank.bind(sql, filled, reads, doubtful)
+        tried = partial(doubtful, sql, list(self._schemas(reads)))
+        found = blank.bind(sql, filled, reads, tried)
         if isinstance(found, TableSchema):
             return found
         if hiding and found.what == "table":
@@ -210,7 +201,7 @@ class Ground:
         at = named if named is not None and found.name else None
         mark = at(found.name) if at is not None else place(found.offset or 0)
         self._refused(step, found, reads, mark, rows.names if rows is not None else ())
-        if doubtful():  # a constant may be all that is wrong, and then its columns are known to those that read them
+        if tried():  # a constant may be all that is wrong, and then its columns are known to those that read them
             again = self.blank.bind(sql, filled, reads)
             return again if isinstance(again, TableSchema) else None
         return None
@@ -232,21 +223,6 @@ class Ground:
             yield
         finally:
             del self.tables[table_key(name)]
-
-    def doubtful(self, sql: str, schemas: Iterable[TableSchema]) -> bool:
-        """Tell whether a constant of a statement is cast, by its word or because it meets what is no text."""
-        if _EXPLICIT.search(sql):
-            return True
-        compared = {fold((m["left"] or m["right"]).strip('"')) for m in _COMPARED.finditer(sql)}
-        listed = {fold(m["name"].strip('"')) for m in _LISTED.finditer(sql)}
-        if not compared and not listed:
-            return False
-        return any(
-            (fold(column.name) in compared and column.type not in ("VARCHAR", "BLOB"))
-            or (fold(column.name) in listed and column.type.startswith(("DATE", "TIME", "UUID", "INTERVAL")))
-            for schema in schemas
-            for column in schema
-        )
 
     def _refused(
         self, step: PlannedStep, error: CannotBind, reads: frozenset[str], mark: Mark | None, rows: Sequence[str]

@@ -134,14 +134,7 @@ from .sqltext import (
     split_name,
 )
 from .state import FILE, INTERVAL, KINDS, SCHEMA, WATERMARK, Memory, StateEntry, StepMemory
-from .step import (
-    BoundEndpoint,
-    BoundStatement,
-    StepExecutionResult,
-    StepInput,
-    StepPlan,
-    StepType,
-)
+from .step import BoundEndpoint, BoundStatement, StepExecutionResult, StepInput, StepPlan, StepType
 from .storage import StorageBackend, StorageLocation
 from .tablestep import TableStep, summed
 from .udf import UDF_TYPES, Udf, udf
