@@ -63,6 +63,8 @@ class Select:
     """Query of the rows that the scan left out: `sqlflow_check` is the reason, `sqlflow_raw` the text."""
     typed: Callable[[Mapping[str, str]], str] | None = None
     """Writes the SELECT anew with the type of every column given, for a source whose types are guessed."""
+    textual: bool = False
+    """Whether `typed` reads numbers from their digits, so that a decimal may be read with more places than it keeps."""
 
 
 @dataclass(frozen=True)

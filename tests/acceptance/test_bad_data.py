@@ -1103,3 +1103,27 @@ def test_a_secret_in_for_each_is_not_shown(tmp_path: Path) -> None:
     keys = "for_each: {region: ['${secret:env/SQLFLOW_TEST_TOKEN}']}\nmode: append\nsql: select $region as region"
     texts = shown_by(tmp_path, transform(keys), ("run",))
     assert {where: slips(text) for where, text in texts if slips(text)} == {}
+
+
+DECIMALS = {
+    "more places than are kept": ("2,12.345", "12.345 in column note has more decimal places than its type keeps"),
+    "small and negative": ("2,-0.005", "-0.005 in column note has more decimal places"),
+    "too large": ("2,123456789.5", "to 'DECIMAL(10,2)'"),
+}
+
+
+@pytest.mark.parametrize("wrong", DECIMALS)
+def test_a_decimal_of_a_file_is_kept_as_it_is_or_refused(wrong: str, old: Path) -> None:
+    """What is declared with two places is not rounded to them; zeros behind them are no places."""
+    line, told = DECIMALS[wrong]
+    text = load(CSV, "columns: {note: 'decimal(10,2)'}")
+    write(old, {"orders.csv": f"id,note\n1,12.34\n{line}\n"})
+    done = run_inside(old, text)
+    assert done.code == 1
+    assert told in done.out
+    aside = run_inside(old, load(CSV, "columns: {note: 'decimal(10,2)'}\non_bad_row: quarantine"))
+    assert "1 inserted, 1 quarantined" in aside.out, aside
+    write(old, {"orders.csv": "id,note\n1,12.34\n2,-0.3000\n3,1e2\n4,99999999.99\n"})
+    assert run_inside(old, text).code == 0
+    found = rows(old, "select note::varchar from raw.orders order by id")
+    assert found == [("12.34",), ("-0.30",), ("100.00",), ("99999999.99",)]

@@ -84,6 +84,7 @@ def read_csv(request: ReadRequest, spool: Spool) -> Select:
         explain=lambda text: _csv_fault(text, spool, config),
         cleanup=spool.remove,
         typed=None if options.all_text else typed,
+        textual=True,
     )
 
 

@@ -2,17 +2,19 @@
 
 DuckDB guesses types from a sample. Behind it, or where a type is given, it reads 44.5 into a column of whole numbers
 as 45 (CSV) or 44 (JSON) without a word. So such columns are read as DOUBLE, which costs nothing, and cast when the
-value is whole. DOUBLE is exact up to 2^53; when a larger number comes, the batch is read again from its text.
+value is whole. DOUBLE is exact up to 2^53; when a larger number comes, the batch is read again from its text. And a
+decimal that is read from text is read with more places than it keeps, which have to be zeros.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from sqlflow.sdk import StepError, literal, normal_type, quote
 
 from .connection import Connection
-from .faults import FRACTION, HOUR, TOO_LARGE
+from .faults import FRACTION, HOUR, ROUNDED, TOO_LARGE
 
 Typed = Callable[[Mapping[str, str]], str]
 """Writes a scan, given the type of every column."""
@@ -20,11 +22,16 @@ Typed = Callable[[Mapping[str, str]], str]
 _EXACT_IN_DOUBLE = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"})
 _LARGER = frozenset({"UBIGINT", "HUGEINT", "UHUGEINT"})
 _LARGEST = 2**53
+_DECIMAL = re.compile(r"DECIMAL\((\d+),(\d+)\)")
+_FAST, _WIDEST, _MORE = 18, 38, 4
+"""Digits of a decimal that is a machine's number, those of the widest, and places that are looked at at least."""
 INEXACT = "sqlflow_inexact"
 """Column, and temporary table, of rows that hold what does not fit."""
 
 
-def exactly(db: Connection, typed: Typed, types: Mapping[str, str], *, careful: bool, keep: bool = False) -> str:
+def exactly(
+    db: Connection, typed: Typed, types: Mapping[str, str], *, careful: bool, keep: bool = False, textual: bool = False
+) -> str:
     """Return a scan whose columns have these types; what a type cannot hold is an error.
 
     `keep`: instead, it is told in a column `sqlflow_inexact` of its row, and the value is NULL.
@@ -41,21 +48,27 @@ def exactly(db: Connection, typed: Typed, types: Mapping[str, str], *, careful: 
         casts[name] = cast
     for name, kind in types.items():
         whole, column = normal_type(kind), quote(name)
+        if textual and (wider := _with_more_places(whole)):
+            wide[name] = wider
+            changed = f"{column} <> TRY_CAST({column} AS {kind})"
+            shown = f"rtrim(CAST({column} AS VARCHAR), '0')"
+            told.append(f"CASE WHEN {changed} THEN concat({shown}, {literal(_unfit(name, kind))}) END")
+            rounded = f"error(concat({literal(ROUNDED)}, {shown}, {literal(f' in column {name}')}))"
+            casts[name] = f"CASE WHEN {changed} THEN {'NULL' if keep else rounded} ELSE CAST({column} AS {kind}) END"
         if whole not in _EXACT_IN_DOUBLE | _LARGER:
             continue
         wide[name] = "VARCHAR" if careful or whole in _LARGER else "DOUBLE"
         cast = exact_cast(name, wide[name], kind)
         if keep:
             fits = f"{column} IS NULL OR ({_is_whole(name, wide[name])} AND TRY_CAST({column} AS {kind}) IS NOT NULL)"
-            words = literal(f" in column {name} does not fit its type, {kind}")
-            told.append(f"CASE WHEN NOT ({fits}) THEN concat({column}, {words}) END")
+            told.append(f"CASE WHEN NOT ({fits}) THEN concat({column}, {literal(_unfit(name, kind))}) END")
             cast = f"CASE WHEN {fits} THEN CAST({column} AS {kind}) END"
         if wide[name] == "DOUBLE":
             cast = f"CASE WHEN abs({column}) >= {_LARGEST} THEN error({literal(TOO_LARGE + name)}) ELSE {cast} END"
         casts[name] = cast
     if not casts:
         return typed(wide)
-    more = f", nullif(concat_ws('; ', {', '.join(told)}), '') AS {INEXACT}" if told else ""
+    more = f", nullif(concat_ws('; ', {', '.join(told)}), '') AS {INEXACT}" if told and keep else ""
     return f"SELECT {listed(types, casts)}{more} FROM (\n{typed(wide)}\n)"
 
 
@@ -72,6 +85,22 @@ def set_aside(db: Connection, relation: str, names: Sequence[str]) -> int:
     db.execute(f"DELETE FROM {relation} WHERE {INEXACT} IS NOT NULL")
     db.execute(f"ALTER TABLE {relation} DROP COLUMN {INEXACT}")
     return count
+
+
+def _unfit(name: str, kind: str) -> str:
+    return f" in column {name} does not fit its type, {kind}"
+
+
+def _with_more_places(kind: str) -> str | None:
+    """Return a decimal type with more places behind the point and as many before it; None: there is none."""
+    found = _DECIMAL.fullmatch(kind)
+    if found is None:
+        return None
+    places = int(found[2])
+    whole = int(found[1]) - places
+    width = _FAST if whole + places + _MORE <= _FAST else _WIDEST
+    more = min(width - whole, places + 2 * _MORE)
+    return f"DECIMAL({whole + more},{more})" if more > places else None
 
 
 def _is_whole(name: str, found: str) -> str:

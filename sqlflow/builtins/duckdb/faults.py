@@ -17,14 +17,15 @@ from sqlflow.sdk import (
 )
 
 #: How the errors begin that casts raise on purpose.
-FRACTION, HOUR, TOO_LARGE = "sqlflow fraction: ", "sqlflow hour: ", "sqlflow too large: "
+FRACTION, HOUR, ROUNDED = "sqlflow fraction: ", "sqlflow hour: ", "sqlflow rounded: "
+TOO_LARGE = "sqlflow too large: "
 _PREFIX = re.compile(r"^(?:[A-Z][A-Za-z]+ (?:of )?)+Error: ")
 _UNFIT = re.compile(
     r"(?:Type \w+ with value (?P<number>\S+) can't be cast because the value is out of range for the destination type"
     r"|Could not convert string '(?P<text>[^']*)' to) (?P<kind>\w+) when casting from source column (?P<column>.+)"
 )
 _WIDTHS = {"INT8": "TINYINT", "INT16": "SMALLINT", "INT32": "INTEGER", "INT64": "BIGINT", "INT128": "HUGEINT"}
-_INEXACT = re.compile(rf"[A-Z][A-Za-z ]+ Error: ({FRACTION}|{HOUR}|{TOO_LARGE})([^\n]*)")
+_INEXACT = re.compile(rf"[A-Z][A-Za-z ]+ Error: ({FRACTION}|{HOUR}|{ROUNDED}|{TOO_LARGE})([^\n]*)")
 _SYSTEM = ("pragma_", "duckdb_", "sqlite_", "pg_", "information_schema", "_sqlflow")
 _LOCK = re.compile(r"Could not set lock on file .*?\(PID (\d+)\)", re.DOTALL)
 _HELD = re.compile(r'Unique file handle conflict.*?database file "(.*?)"', re.DOTALL)
@@ -104,6 +105,9 @@ def fault(error: Exception) -> SQLFlowError:
 def _inexact(why: str, what: str) -> StepError:
     if why == TOO_LARGE:
         return Imprecise(f"a number of column {what} needs more than 53 bits")
+    if why == ROUNDED:
+        hint = "declare it with more places under columns, or as DOUBLE, and round it in the SQL that follows"
+        return StepError(f"{what} has more decimal places than its type keeps", hint=hint, code="SF511")
     other = "a whole number" if why == FRACTION else "a date without a time"
     types = "DOUBLE or DECIMAL" if why == FRACTION else "TIMESTAMP"
     hint = (

@@ -38,6 +38,9 @@ _CAST = re.compile(
     r"Could not convert string (?P<value>'.*') to \S+ when casting from source column (?P<column>[^\n]+)"
 )
 
+_READ_AS = re.compile(r"to '(DOUBLE|VARCHAR|TIMESTAMP|DECIMAL(\(\d+,\d+\))?)'")
+"""How an error names the type that a column was read as."""
+
 
 def stage(db: Connection, source: Select | ArrowStream, batch: Batch) -> Staged:
     """Stage a batch, cast to the declared columns."""
@@ -50,7 +53,9 @@ def stage(db: Connection, source: Select | ArrowStream, batch: Batch) -> Staged:
         types = {column.name: _kept(known.get(fold(column.name)), column.type) for column in schema}
         # read as it was guessed, values behind the sample would be lost without a word
         types = {n: "JSON" if t == VALUELESS else t for n, t in types.items()}
-        sql = exactly(db, source.typed, types, careful=batch.careful, keep=source.rejects is not None)
+        sql = exactly(
+            db, source.typed, types, careful=batch.careful, keep=source.rejects is not None, textual=source.textual
+        )
         source = replace(source, sql=sql, explain=_told(source, types))
         schema = db.schema_of(f"(\n{source.sql}\n)", source.parameters)
     if batch.columns and schema is not None:
@@ -89,7 +94,7 @@ def _told(source: Select, types: Mapping[str, str]) -> Callable[[str], StepError
     def explained(text: str) -> StepError | None:
         column = re.search(r'column "(.+?)"', text)
         kind = types.get(column[1]) if column else None
-        return explain(re.sub(r"to '(DOUBLE|VARCHAR|TIMESTAMP)'", f"to '{kind}'", text) if kind else text)
+        return explain(_READ_AS.sub(f"to '{kind}'", text) if kind else text)
 
     return explained
 

@@ -106,6 +106,7 @@ class CsvConnector(LocalFileConnector):
             cleanup=cleanup,
             rejects=_rejects(files) if request.keep_rejects else None,
             typed=None if options.all_text else typed,
+            textual=True,
         )
 
     def write(self, request: WriteRequest, rows: Rows) -> WriteResult:
