@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlflow.errors import SQLFlowError
+from sqlflow.errors import SQLFlowError, StepError
 from sqlflow.plan import PlannedStep
 from sqlflow.sdk import Column, ColumnSpec, fold
 from sqlflow.spec import CannotEdit, Wish, as_block, edited, rewrite
@@ -55,9 +55,7 @@ def pin(book: Book, step: PlannedStep) -> Pin:
     """
     keeper_of(step)
     stated: Mapping[str, ColumnSpec] = step.given.config.columns
-    with looking(book, step, columns={}, anew=True) as look:
-        fits = {fold(name) for name in look.fitting(stated)}
-        found = {fold(column.name): column for column in look.schema}
+    fits, found = _seen(book, step, stated)
     wished: dict[str, Wish | None] = {}
     columns: dict[str, ColumnSpec] = {}
     for name, spec in stated.items():
@@ -76,6 +74,21 @@ def pin(book: Book, step: PlannedStep) -> Pin:
     except CannotEdit as error:
         return Pin(book.plan.path, source.text, None, columns, block, str(error))
     return Pin(book.plan.path, source.text, text, columns, block)
+
+
+def _seen(book: Book, step: PlannedStep, stated: Mapping[str, ColumnSpec]) -> tuple[set[str], dict[str, Column]]:
+    """Return which declared columns fit, and the columns that are there, both by folded names."""
+    try:
+        with looking(book, step, columns={}, anew=True) as look:
+            return {fold(name) for name in look.fitting(stated)}, {fold(column.name): column for column in look.schema}
+    except StepError as error:
+        if not stated:
+            raise
+        try:  # what is declared may be what makes the source readable
+            with looking(book, step, anew=True) as look:
+                return {fold(name) for name in stated}, {fold(column.name): column for column in look.schema}
+        except StepError:
+            raise error from None
 
 
 def _spec(column: Column) -> ColumnSpec:

@@ -101,3 +101,14 @@ def test_text_does_not_go_into_a_column_of_numbers(tmp_path):
             assert told in result.steps[0].error["message"]
     with closing(sqlite3.connect(tmp_path / "shop.db")) as db:
         assert db.execute("select * from o").fetchall() == [(1, 1.0, 1)]
+
+
+def test_columns_are_pinned_where_a_declared_one_makes_them_readable(tmp_path):
+    """A column whose values disagree is read as what it is declared, and the others are written beside it."""
+    script(tmp_path / "shop.db", "create table c(id integer, lim numeric); insert into c values (1, 5), (2, 'n/a')")
+    step = "  - {{id: a, type: load, source: {{connection: shop, table: c}}, target: t{}}}\n"
+    code, _, told = sqlflow(tmp_path, "schema", "pin", spec(tmp_path, step.format("")), "a")
+    assert (code, "columns: {lim: varchar}" in told) == (1, True)
+    file = spec(tmp_path, step.format(", columns: {lim: varchar}"))
+    assert sqlflow(tmp_path, "schema", "pin", file, "a")[0] == 0
+    assert "columns: {lim: varchar, id: BIGINT}" in file.read_text()
