@@ -16,12 +16,13 @@ from sqlflow.sdk import (
     fold,
     normal_type,
     quote,
+    quote_target,
     split_name,
     widens,
 )
 
 from .connection import Connection
-from .warehouse import ALIAS, STAGE_PREFIX, beside, quoted
+from .warehouse import ALIAS, STAGE_PREFIX, beside
 
 #: How SQL calls the two sides; no column of a user is likely to be a struct of this name.
 TARGET, BATCH = "sqlflow_target", "sqlflow_batch"
@@ -53,8 +54,8 @@ class Alignment:
             return
         entry = db.warehouse.entry(target)
         indexes = entry.indexes if entry else ()
-        table, name = quoted(target), quote(split_name(target)[-1])
-        copy = quoted(beside(target, f"{STAGE_PREFIX}{split_name(target)[-1]}"))
+        table, name = quote_target(target), quote(split_name(target)[-1])
+        copy = quote_target(beside(target, f"{STAGE_PREFIX}{split_name(target)[-1]}"))
         if indexes:
             db.execute(_DEFINED.sub(lambda _: f"CREATE TABLE {copy}(", _definition(db, target), count=1))
         for change in self.changes:
@@ -84,7 +85,7 @@ def align(db: Connection, write: TableWrite) -> Alignment:
         SchemaChanged: a column is new under `alert`, or a type does not fit.
 
     """
-    target = db.schema_of(quoted(write.target))
+    target = db.schema_of(quote_target(write.target))
     batch = write.staged.schema
     changes: list[str] = []
     complaints: list[str] = []
@@ -148,7 +149,7 @@ def _gives_way(db: Connection, table: str, column: Column) -> bool:
     """Tell whether nothing speaks for the type of a column: it holds no value, and nobody gave the type to it."""
     if normal_type(column.type) not in _NO_EVIDENCE or not db.warehouse.owned(table):
         return False
-    return bool(db.execute(f"SELECT count({quote(column.name)}) FROM {quoted(table)}")[0][0] == 0)
+    return bool(db.execute(f"SELECT count({quote(column.name)}) FROM {quote_target(table)}")[0][0] == 0)
 
 
 def _computed(db: Connection, table: str, schema: TableSchema) -> frozenset[str]:

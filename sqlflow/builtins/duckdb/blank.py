@@ -11,12 +11,11 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from sqlflow.sdk import CannotBind, Column, Misfit, TableSchema, quote, split_name
+from sqlflow.sdk import CannotBind, Column, Misfit, TableSchema, quote, quote_target, split_name
 
 from .casting import try_casts
 from .connection import Connection
 from .faults import translated
-from .warehouse import quoted
 
 _COMMENTS = r"\s*(?:--[^\n]*\n\s*|/\*.*?\*/\s*)*"
 _QUERY = re.compile(rf"{_COMMENTS}[(\s]*(select|with|from|values|table|pivot|unpivot)\b", re.IGNORECASE | re.DOTALL)
@@ -38,7 +37,7 @@ _COLUMN = re.compile(
 
 def declare(db: Connection, table: str, schema: TableSchema | None) -> None:
     """Put an empty table in the place of what is there, or take that away."""
-    name = quoted(table)
+    name = quote_target(table)
     if schema is None:
         import duckdb
 

@@ -16,13 +16,14 @@ from sqlflow.sdk import (
     TableWrite,
     ViewWrite,
     quarantine_table,
+    quote_target,
     refuse_failed,
 )
 
 from . import checking, inventory, ledger, publishing, quarantine, state
 from .connection import Connection
 from .faults import unfit
-from .warehouse import Entry, quoted
+from .warehouse import Entry
 
 
 @dataclass
@@ -56,7 +57,7 @@ class Committing:
         ledger.verify(self.db, self.commit.token, self.line)
         self._note(plan)
         if self.made is not None and self.schema is None:
-            self.schema = self.db.types_of(quoted(self.made))
+            self.schema = self.db.types_of(quote_target(self.made))
         return Published(done.rows, self.schema, self.checks, done.warnings)
 
     @property
@@ -96,7 +97,7 @@ class Committing:
     def _check(self) -> None:
         target = self.commit.target
         if self.commit.checks and target:
-            self.checks = checking.run(self.db, quoted(target), self.commit.checks)
+            self.checks = checking.run(self.db, quote_target(target), self.commit.checks)
             refuse_failed(self.checks, kept=f"{target} keeps its old rows")
 
     def _record(self, plan: publishing.Publication | None, done: publishing.Done) -> None:
@@ -104,7 +105,7 @@ class Committing:
         commit, token, warehouse = self.commit, self.commit.token, self.db.warehouse
         memories = commit.state
         if self.made is not None and commit.learned is not None:
-            self.schema = self.db.types_of(quoted(self.made))
+            self.schema = self.db.types_of(quote_target(self.made))
             memories += commit.learned(self.schema)
         makes = plan is not None and plan.makes
         self.changed = commit.write is not None and (makes or done.changed)
@@ -133,7 +134,7 @@ class Committing:
             if plan is not None:
                 self._written(plan)
             for check in self.commit.checks:
-                checking.run(self.db, quoted(self.commit.target or ""), [check])
+                checking.run(self.db, quote_target(self.commit.target or ""), [check])
             raise error  # alone, each of them holds
 
     def _note(self, plan: publishing.Publication | None) -> None:

@@ -13,11 +13,11 @@ from sqlflow.sdk import (
     fold,
     key_match,
     quote,
+    quote_target,
 )
 
 from .aligning import BATCH, TARGET
 from .connection import Connection
-from .warehouse import quoted
 
 
 def marker_of(write: TableWrite) -> str | None:
@@ -60,7 +60,7 @@ def living(write: TableWrite) -> tuple[TableWrite, str | None]:
 def delete_keys(db: Connection, write: TableWrite, gone: str) -> int:
     """Delete the rows of the target whose key is among those that are to go."""
     match = key_match(write.key, TARGET, BATCH)
-    rows = db.execute(f"DELETE FROM {quoted(write.target)} {TARGET} USING {gone} {BATCH} WHERE {match}")
+    rows = db.execute(f"DELETE FROM {quote_target(write.target)} {TARGET} USING {gone} {BATCH} WHERE {match}")
     return int(rows[0][0])
 
 
@@ -77,7 +77,7 @@ def missing_rows(db: Connection, write: TableWrite, *, among: str = "TRUE") -> s
     there = f"EXISTS (SELECT 1 FROM {write.staged.relation} {BATCH} WHERE {key_match(write.key, TARGET, BATCH)})"
     condition = f"{among} AND NOT {there}"
     counted = f"count(*) FILTER ({among}), count(*) FILTER ({condition})"
-    total, lost = db.execute(f"SELECT {counted} FROM {quoted(write.target)} {TARGET}")[0]
+    total, lost = db.execute(f"SELECT {counted} FROM {quote_target(write.target)} {TARGET}")[0]
     if not lost:
         return None
     if lost > total * deletion.max_share:

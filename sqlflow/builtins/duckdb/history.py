@@ -20,13 +20,13 @@ from sqlflow.sdk import (
     literal,
     normal_type,
     quote,
+    quote_target,
     widens,
 )
 
 from .aligning import BATCH, TARGET, Alignment, align
 from .connection import Connection
 from .deleting import marked, marker_of, missing_rows
-from .warehouse import quoted
 
 FROM, TO, CURRENT = "valid_from", "valid_to", "is_current"
 NEW, OLD = "temp.sqlflow_history", "temp.sqlflow_known"
@@ -51,9 +51,9 @@ class Shape:
 
 def ended(db: Connection, target: str) -> int:
     """Count the versions of a history that hold no longer; a table that is none has none."""
-    if CURRENT not in map(fold, db.schema_of(quoted(target)).names):
+    if CURRENT not in map(fold, db.schema_of(quote_target(target)).names):
         return 0
-    return int(db.execute(f"SELECT count(*) FROM {quoted(target)} WHERE NOT {CURRENT}")[0][0])
+    return int(db.execute(f"SELECT count(*) FROM {quote_target(target)} WHERE NOT {CURRENT}")[0][0])
 
 
 def shape_of(write: TableWrite) -> Shape:
@@ -100,13 +100,13 @@ def fitted(db: Connection, write: TableWrite) -> Alignment:
     """Hold a batch against the history; where the cursor has become wider, the times of versions do too."""
     alignment = align(db, stored(write))
     column = write.staged.schema.get(write.versioning.at) if write.versioning and write.versioning.at else None
-    target = db.schema_of(quoted(write.target))
+    target = db.schema_of(quote_target(write.target))
     changes = []
     for name in (FROM, TO):
         known = target.get(name)
         if column is None or known is None or normal_type(known.type) == normal_type(column.type):
             continue
-        empty = not db.execute(f"SELECT 1 FROM {quoted(write.target)} LIMIT 1")
+        empty = not db.execute(f"SELECT 1 FROM {quote_target(write.target)} LIMIT 1")
         if widens(known.type, column.type) or empty:
             changes.append(f"ALTER {quote(name)} SET DATA TYPE {column.type}")
     return replace(alignment, changes=(*alignment.changes, *changes))
@@ -116,12 +116,12 @@ def create(db: Connection, write: TableWrite) -> int:
     """Make the target of the versions in the batch alone; returns how many there are."""
     shape = shape_of(write)
     versions = _versions(shape, shape.events(write.staged.relation, shape.brought), shape.brought)
-    return db.make(quoted(write.target), versions)
+    return db.make(quote_target(write.target), versions)
 
 
 def update(db: Connection, write: TableWrite, alignment: Alignment) -> RowCounts:
     """Work out the history of every key that the batch speaks of, and write what has become different."""
-    shape, target = shape_of(write), quoted(write.target)
+    shape, target = shape_of(write), quote_target(write.target)
     alignment.apply(db, write.target)
     names = tuple(n for n in alignment.target_names if fold(n) not in (FROM, TO, CURRENT))
     _require_history(alignment, write)

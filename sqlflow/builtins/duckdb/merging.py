@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 
-from sqlflow.sdk import RowCounts, TableWrite, columns_list, fold, key_match, quote
+from sqlflow.sdk import RowCounts, TableWrite, columns_list, fold, key_match, quote, quote_target
 
 from .aligning import BATCH, TARGET, Alignment
 from .connection import Connection
-from .warehouse import quoted
 
 MET = "temp.sqlflow_met"
 """Temporary table of the rows that a merge found in its target."""
@@ -25,7 +24,7 @@ def merge(db: Connection, write: TableWrite, alignment: Alignment) -> RowCounts:
     The target is joined once: what was met, and whether it differs, is kept as pairs of row ids, and everything else
     works on that. A key that the target holds more than once becomes one row; the others count as deleted.
     """
-    target, carried = quoted(write.target), alignment.carried
+    target, carried = quote_target(write.target), alignment.carried
     alignment.apply(db, write.target)
     hidden = any(fold(name) == "rowid" for name in alignment.target_names)  # a column of that name hides DuckDB's own
     batch, row, rows = _numbered(db, write, hidden=hidden)
@@ -78,7 +77,7 @@ def _meet(db: Connection, write: TableWrite, alignment: Alignment, batch: str, r
     old = "NULL" if hidden else f"{TARGET}.rowid"
     db.execute(
         f"CREATE OR REPLACE TEMP TABLE sqlflow_met AS SELECT {row} AS sqlflow_row, {old} AS sqlflow_old{carried}, "
-        f"({first or 'FALSE'}) AS sqlflow_differs FROM {batch} {BATCH} JOIN {quoted(write.target)} {TARGET} "
+        f"({first or 'FALSE'}) AS sqlflow_differs FROM {batch} {BATCH} JOIN {quote_target(write.target)} {TARGET} "
         f"ON {key_match(write.key, TARGET, BATCH)}"
     )
     if rest and db.execute(f"SELECT 1 FROM {MET} WHERE NOT sqlflow_differs LIMIT 1"):
@@ -89,7 +88,7 @@ def _meet(db: Connection, write: TableWrite, alignment: Alignment, batch: str, r
         )
         db.execute(
             f"UPDATE {MET} SET sqlflow_differs = TRUE WHERE rowid IN (WITH sqlflow_pairs AS MATERIALIZED ({pairs}) "
-            f"SELECT sqlflow_pair FROM sqlflow_pairs {BATCH} JOIN {quoted(write.target)} {TARGET} "
+            f"SELECT sqlflow_pair FROM sqlflow_pairs {BATCH} JOIN {quote_target(write.target)} {TARGET} "
             f"ON {BATCH}.sqlflow_old = {TARGET}.rowid WHERE {rest})"
         )
 
@@ -104,7 +103,7 @@ def insert(
 ) -> int:
     """Insert what the batch brings, and the columns carried over if any; returns how many rows that were."""
     names = columns_list([*alignment.insert_names, *(carried or [])])
-    return count(db, f"INSERT INTO {quoted(target)} ({names}) SELECT {names} FROM {batch}", parameters)
+    return count(db, f"INSERT INTO {quote_target(target)} ({names}) SELECT {names} FROM {batch}", parameters)
 
 
 def count(db: Connection, statement: str, parameters: object = None) -> int:

@@ -17,6 +17,7 @@ from sqlflow.sdk import (
     columns_list,
     key_match,
     quote,
+    quote_target,
     split_name,
 )
 
@@ -26,7 +27,7 @@ from .connection import Connection
 from .deleting import delete_keys, living, missing_rows
 from .keys import check_keys, deduplicated
 from .merging import count, insert, merge
-from .warehouse import STAGE_PREFIX, Entry, beside, quoted
+from .warehouse import STAGE_PREFIX, Entry, beside
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ def _prepared_merge(db: Connection, write: TableWrite, indexes: tuple[tuple[str,
         done = Done(merge(db, kept, alignment))
         deleted = delete_keys(db, kept, gone) if gone else 0
         if missing is not None:
-            deleted += count(db, f"DELETE FROM {quoted(kept.target)} {TARGET} WHERE {missing}")
+            deleted += count(db, f"DELETE FROM {quote_target(kept.target)} {TARGET} WHERE {missing}")
         return replace(done, rows=replace(done.rows, deleted=(done.rows.deleted or 0) + deleted))
 
     return Publication(run, indexes)
@@ -130,7 +131,7 @@ def _made(db: Connection, write: TableWrite, entry: Entry | None) -> Done:
     if write.mode == "scd2":
         ended = history.ended(db, write.target) if entry is not None else 0
         if entry is not None:
-            db.execute(f"DROP {entry.kind.upper()} {quoted(write.target)}")
+            db.execute(f"DROP {entry.kind.upper()} {quote_target(write.target)}")
         rows = history.create(db, _resolved(write))
         _finish(db, write, entry)
         versions = "1 earlier version" if ended == 1 else f"{ended} earlier versions"
@@ -159,11 +160,11 @@ def _replace(db: Connection, write: TableWrite, entry: Entry | None) -> Done:
         batch = f"({deduplicated(write)})" if write.on_duplicate != "error" else staged.relation
         in_place = entry is None or entry.kind == "table"  # a view cannot be replaced by a table
         fresh = write.target if in_place else beside(write.target, f"{STAGE_PREFIX}{name}")
-        rows = db.make(quoted(fresh), f"FROM {batch}", staged.parameters)
+        rows = db.make(quote_target(fresh), f"FROM {batch}", staged.parameters)
     if entry is not None and fresh != write.target:
-        db.execute(f"DROP {entry.kind.upper()} {quoted(write.target)}")
+        db.execute(f"DROP {entry.kind.upper()} {quote_target(write.target)}")
     if fresh != write.target:
-        db.execute(f"ALTER TABLE {quoted(fresh)} RENAME TO {quote(name)}")
+        db.execute(f"ALTER TABLE {quote_target(fresh)} RENAME TO {quote(name)}")
     _finish(db, write, entry)
     read = staged.rows if staged.rows is not None else rows
     return Done(RowCounts(read=read, inserted=rows, updated=0, deleted=None))
@@ -180,20 +181,20 @@ def _finish(db: Connection, write: TableWrite, entry: Entry | None) -> None:
 
 def _require(db: Connection, target: str, column: str) -> None:
     """Set NOT NULL, which a table made from a query does not inherit."""
-    nulls = db.execute(f"SELECT count(*) FROM {quoted(target)} WHERE {quote(column)} IS NULL")[0][0]
+    nulls = db.execute(f"SELECT count(*) FROM {quote_target(target)} WHERE {quote(column)} IS NULL")[0][0]
     if nulls:
         raise StepError(
             f"column {column!r} of {target} is declared not null, and {nulls} rows hold NULL",
             hint="mend the source, filter the rows, or drop `not null` from columns",
             code="SF712",
         )
-    db.execute(f"ALTER TABLE {quoted(target)} ALTER {quote(column)} SET NOT NULL")
+    db.execute(f"ALTER TABLE {quote_target(target)} ALTER {quote(column)} SET NOT NULL")
 
 
 def _view(db: Connection, write: ViewWrite, entry: Entry | None) -> Done:
     if entry is not None:
-        db.execute(f"DROP {entry.kind.upper()} {quoted(write.target)}")
-    db.execute(f"CREATE VIEW {quoted(write.target)} AS {write.sql}")
+        db.execute(f"DROP {entry.kind.upper()} {quote_target(write.target)}")
+    db.execute(f"CREATE VIEW {quote_target(write.target)} AS {write.sql}")
     return Done(RowCounts())
 
 
@@ -203,7 +204,7 @@ def _append(db: Connection, write: TableWrite, alignment: Alignment) -> Done:
     batch = staged.relation
     alignment.apply(db, write.target)
     if write.key:
-        target = quoted(write.target)
+        target = quote_target(write.target)
         match = key_match(write.key, TARGET, BATCH)
         if differing := alignment.difference():
             joined = f"{batch} {BATCH} JOIN {target} {TARGET} ON {match}"
@@ -225,7 +226,7 @@ def _unmatched(batch: str, target: str, match: str) -> str:
 
 
 def _delete_insert(db: Connection, write: TableWrite, alignment: Alignment) -> Done:
-    target = quoted(write.target)
+    target = quote_target(write.target)
     alignment.apply(db, write.target)
     if (interval := write.interval) is not None:
         column = quote(interval.column)

@@ -23,13 +23,13 @@ from sqlflow.sdk import (
     literal,
     normal_type,
     quote,
+    quote_target,
     widens,
 )
 
 from . import checking
 from .connection import Connection
 from .exact import INEXACT
-from .warehouse import quoted
 
 #: What is told of a row beside its own columns.
 TOLD = (
@@ -83,7 +83,7 @@ def keep(db: Connection, aside: SetAside, token: Token, *, anew: bool = False) -
 
     A row that is read again is kept once; `anew`: none of them has been read before.
     """
-    table = quoted(aside.table)
+    table = quote_target(aside.table)
     entry = db.warehouse.entry(aside.table)
     if entry is None:
         told = ", ".join(f"{column.name} {column.type}" for column in TOLD)
@@ -106,7 +106,7 @@ def clear(db: Connection, table: str, token: Token) -> None:
     """Take out what a step has set aside, because it reads everything anew."""
     if db.warehouse.entry(table) is not None:
         db.execute(
-            f"DELETE FROM {quoted(table)} WHERE sqlflow_pipeline = $pipeline AND sqlflow_step = $step",
+            f"DELETE FROM {quote_target(table)} WHERE sqlflow_pipeline = $pipeline AND sqlflow_step = $step",
             {"pipeline": token.pipeline, "step": token.step},
         )
 
@@ -115,7 +115,7 @@ def supersede(db: Connection, table: str, token: Token, write: TableWrite) -> No
     """Take out the rows whose key comes with a good row now that is no older: it stands in their place."""
     if write.mode not in ("merge", "scd2") or not write.key or db.warehouse.entry(table) is None:
         return
-    known, batch = db.schema_of(quoted(table)), write.staged.schema
+    known, batch = db.schema_of(quote_target(table)), write.staged.schema
     since = write.staged.batch.since
     conditions = ["q.sqlflow_pipeline = $sqlflow_p", "q.sqlflow_step = $sqlflow_s", "q.sqlflow_raw IS NULL"]
     for name, sign in [*((k, "=") for k in write.key), *([(since.column, "<=")] if since is not None else [])]:
@@ -124,7 +124,7 @@ def supersede(db: Connection, table: str, token: Token, write: TableWrite) -> No
             return
         conditions.append(f"TRY_CAST(q.{quote(old.name)} AS {new.type}) {sign} b.{quote(new.name)}")
     db.execute(
-        f"DELETE FROM {quoted(table)} q USING {write.staged.relation} b WHERE {' AND '.join(conditions)}",
+        f"DELETE FROM {quote_target(table)} q USING {write.staged.relation} b WHERE {' AND '.join(conditions)}",
         {**write.staged.parameters, "sqlflow_p": token.pipeline, "sqlflow_s": token.step},
     )
 

@@ -27,6 +27,7 @@ from sqlflow.sdk import (
     Token,
     Udf,
     quote,
+    quote_target,
 )
 
 from . import blank, checking, inventory, ledger, quarantine, staging, state
@@ -34,7 +35,7 @@ from .committing import Committing, explained
 from .connection import Connection
 from .faults import translated
 from .outflow import DuckDbRows
-from .warehouse import ALIAS, Warehouse, quoted
+from .warehouse import ALIAS, Warehouse
 
 _WRITING = frozenset({"ALTER", "COPY", "CREATE", "CREATE_FUNC", "DELETE", "DROP", "INSERT", "MERGE_INTO", "UPDATE"})
 
@@ -91,7 +92,7 @@ class DuckDbSession:
         entry = self.warehouse.entry(table)
         if entry is None:
             return None
-        schema = self.db.schema_of(quoted(table))
+        schema = self.db.schema_of(quote_target(table))
         return TableInfo(table, entry.kind, schema, tuple(n for n, _ in entry.indexes), self.warehouse.owned(table))
 
     def tables(self) -> tuple[str, ...]:
@@ -234,7 +235,7 @@ class DuckDbSession:
         """Roll back and let go; the first session takes the functions and the database with it."""
         import duckdb
 
-        unused = [f"DROP TABLE IF EXISTS {quoted(name)}" for name in self._staged]
+        unused = [f"DROP TABLE IF EXISTS {quote_target(name)}" for name in self._staged]
         for statement in (*unused, *reversed(self._teardown)):
             with contextlib.suppress(duckdb.Error):  # the connection goes anyway
                 self.db.raw.execute(statement)

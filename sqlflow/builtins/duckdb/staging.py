@@ -27,12 +27,13 @@ from sqlflow.sdk import (
     nested_keys,
     normal_type,
     quote,
+    quote_target,
 )
 
 from .connection import Connection
 from .exact import INEXACT, exact_cast, exactly, listed, set_aside
 from .faults import translated
-from .warehouse import STAGE_PREFIX, beside, quoted
+from .warehouse import STAGE_PREFIX, beside
 
 _CAST = re.compile(
     r"Could not convert string (?P<value>'.*') to \S+ when casting from source column (?P<column>[^\n]+)"
@@ -199,7 +200,7 @@ def _make_table(db: Connection, relation: str, parameters: Mapping[str, Any], ba
     table = None
     if batch.mode == "replace":
         table = beside(batch.target, name)
-        shown = quoted(table)
+        shown = quote_target(table)
         db.execute(f"DROP TABLE IF EXISTS {shown}")
         rows = db.make(shown, f"FROM {relation}", parameters)
     else:

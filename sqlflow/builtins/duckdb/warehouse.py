@@ -140,12 +140,6 @@ def key(table: str) -> str:
     return fold_name(table)
 
 
-def quoted(table: str) -> str:
-    """Return a table name quoted; one without a schema lives in `main`, so a keyword may be a name."""
-    parts = split_name(table)
-    return ".".join(quote(part) for part in (parts if len(parts) > 1 else ("main", *parts)))
-
-
 def beside(table: str, name: str) -> str:
     """Return a name in the schema of a table."""
     parts = split_name(table)
