@@ -49,6 +49,12 @@ class Badly(Connector[ConfigModel]):
         if (request.folder / "breaks").exists():
             empty = pa.schema([("id", pa.int64())])
             return ArrowStream(lambda: pa.RecordBatchReader.from_batches(empty, ({}["key"] for _ in range(2))))
+        if (request.folder / "names").exists():
+            lists = [pa.list_(pa.field(name, pa.int64())) for name in ("item", "element")]
+            maps = [pa.map_(pa.string(), pa.field(name, pa.int64())) for name in ("value", "v")]
+            announced, own = (pa.schema([("l", kind), ("m", entry)]) for kind, entry in zip(lists, maps, strict=True))
+            batch = pa.RecordBatch.from_pylist([{"l": [1, 2], "m": [("k", 1)]}], own)
+            return ArrowStream(lambda: pa.RecordBatchReader.from_batches(announced, iter([batch])))
         schema = pa.schema([("id", pa.int64())])
         batches = [pa.record_batch({"id": pa.array([1], kind)}) for kind in (pa.int64(), pa.int32())]
         return ArrowStream(lambda: pa.RecordBatchReader.from_batches(schema, iter(batches)))
@@ -155,6 +161,14 @@ def test_batches_of_another_type_than_their_stream_are_refused(tmp_path: Path) -
         error = failed(result)
     assert error["code"] == "SF791"
     assert error["message"] == "a batch has the columns id int32, and its stream has id int64"
+
+
+def test_names_inside_of_lists_and_maps_may_differ(tmp_path: Path) -> None:
+    """They are no part of the bytes; libraries call them `item`, `element` or `entries`."""
+    (tmp_path / "names").touch()
+    with pipeline(tmp_path, READ, BADLY).run() as result:
+        assert result.status == "succeeded", result.steps[0].error
+        assert result.query("from a").to_pylist() == [{"l": [1, 2], "m": [("k", 1)]}]
 
 
 def test_a_writer_that_swallows_what_its_rows_raise_has_not_written(tmp_path: Path) -> None:
