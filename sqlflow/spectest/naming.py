@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from sqlflow.codes import explain
 from sqlflow.compile import Bench, Compiled
@@ -14,7 +17,7 @@ from sqlflow.pipeline import Draft, Pipeline
 from sqlflow.plan import Plan
 from sqlflow.problem import Problem
 from sqlflow.registry import Catalog
-from sqlflow.sdk import StepError
+from sqlflow.sdk import StepError, normal_type
 
 from .declared import DeclaredTest
 from .fixtures import Given
@@ -74,7 +77,7 @@ def _told(
             return
         hold = partial(_hold, bench, draft.plan)
         for path, given in staging.given.items():
-            if hold(given) is not None:
+            if hold(given) is not None or _any_cut(declared, path, given):
                 yield from _unfit(declared, path, given, staging, hold)
 
 
@@ -90,6 +93,25 @@ def _hold(bench: Bench, plan: Plan, given: Given) -> StepError | None:
     return None
 
 
+def _any_cut(declared: DeclaredTest, path: tuple[str, str], given: Given) -> bool:
+    part, name = path
+    rows = (declared.test.given if part == "given" else declared.test.state)[name].rows or ()
+    kinds = {column.name: column.type for column in given.schema or ()}
+    return any(_is_cut(value, kinds.get(column, "")) for row in rows for column, value in row.items())
+
+
+def _is_cut(value: Any, kind: str) -> bool:
+    """Tell whether an amount has more places than its decimal keeps; a run refuses it, too."""
+    found = re.fullmatch(r"DECIMAL\(\d+,(\d+)\)", normal_type(kind))
+    if found is None or isinstance(value, bool) or not isinstance(value, (int, float, str, Decimal)):
+        return False
+    try:
+        exponent = Decimal(str(value)).normalize().as_tuple().exponent
+    except ArithmeticError:  # no number, which is told otherwise
+        return False
+    return isinstance(exponent, int) and -exponent > int(found[1])
+
+
 def _unfit(
     declared: DeclaredTest, path: tuple[str, str], given: Given, staging: Staging, hold: Hold
 ) -> Iterator[Problem]:
@@ -101,7 +123,7 @@ def _unfit(
     for number, column, value in values[:MOST]:
         one = staging.read(path, rows.model_copy(update={"rows": [{column: value}]}), given.schema)
         known = given.schema.get(column) if given.schema is not None else None
-        if one is not None and known is not None and hold(one) is not None:
+        if one is not None and known is not None and (_is_cut(value, known.type) or hold(one) is not None):
             told = True
             message = f"test {declared.test.name!r}: {value!r} does not fit {column}, which is {known.type}"
             yield Problem("SF760", message, declared.place(*path, "rows", number, column), "write a value of that type")

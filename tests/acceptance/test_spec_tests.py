@@ -436,17 +436,19 @@ def test_what_differs_is_limited(folder):
     assert len(json.loads(folder("test", "shop.yaml", "-o", "json", code=1))[0]["differences"][0]["unexpected"]) == 200
 
 
-def test_given_amounts_are_rounded_as_sources_are(folder):
-    """A number for a column of exact decimals is read as it is written, and never as a double in between."""
-    step = "  - {id: o, type: load, source: {connector: csv, path: o.csv}, target: o, columns: {a: 'decimal(10,2)'}}\n"
+def test_given_amounts_are_kept_as_sources_are(folder):
+    """A number for a column of exact decimals is read as it is written, and never as a double; none is rounded."""
+    step = "  - {id: o, type: load, source: {connector: csv, path: o.csv}, target: o, columns: {a: 'decimal(18,3)'}}\n"
     tests = """\
 tests:
-  - name: rounds
-    given: {o: [{a: 1.005}, {a: "2.345"}, {a: 7}, {a: 12345678.125}]}
-    expect: {o: [{a: 1.01}, {a: 2.35}, {a: 7}, {a: 12345678.13}]}
+  - name: keeps
+    given: {o: [{a: 1.005}, {a: "2.345"}, {a: 7}, {a: "123456789012345.125"}]}
+    expect: {o: [{a: 1.005}, {a: 2.345}, {a: 7}, {a: "123456789012345.125"}]}
 """
-    folder.write("o.csv", "a\n1.005\n")
+    folder.write("o.csv", "a\n1.005\n123456789012345.125\n")
     folder.write("o.yaml", f"version: 1\nname: o\nsteps:\n{step}{tests}")
     assert "1 test: passed" in folder("test", "o.yaml")
     folder("run", "o.yaml")
-    assert "1.01" in folder("query", "--spec", "o.yaml", "from o")
+    assert "123456789012345.125" in folder("query", "--spec", "o.yaml", "from o")
+    folder.write("o.yaml", f"version: 1\nname: o\nsteps:\n{step}{tests}".replace("1.005}, {", "1.0005}, {"))
+    assert "1.0005 does not fit a, which is decimal(18,3)" in folder("validate", "o.yaml", code=2)
