@@ -9,6 +9,7 @@ from typing import IO, Annotated
 from pydantic import AfterValidator
 
 from sqlflow.errors import StepError
+from sqlflow.problem import did_you_mean
 
 _ENGINES = {"utf-8": "utf-8", "utf-8-sig": "utf-8", "utf-16": "utf-16", "iso8859-1": "latin-1"}
 """What engines read by themselves, by the names that Python gives to codecs."""
@@ -29,10 +30,16 @@ def _known(name: str) -> str:
         plain = codec.name == "utf-16" or _PLAIN.encode(name) == _PLAIN.encode("ascii")
     except (LookupError, ValueError):
         told = "expected an encoding such as utf-8, utf-16, latin-1 or windows-1252"
-        raise ValueError(f"{told}, found {name!r}") from None
+        raise ValueError(f"{told}, found {name!r}; {_meant(name)}") from None
     if not plain:
         raise ValueError(f"text in {name} cannot be read; save it as UTF-8")
     return _ENGINES.get(codec.name, name)
+
+
+def _meant(name: str) -> str:
+    """Say which encoding may be meant by a name that is none."""
+    known = ("utf-8", "utf-16", "latin-1", "iso-8859-15", "windows-1250", "windows-1251", "windows-1252")
+    return did_you_mean(name, known, noun="encoding")
 
 
 TextEncoding = Annotated[str, AfterValidator(_known)]

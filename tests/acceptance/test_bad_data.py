@@ -1108,6 +1108,7 @@ def test_a_secret_in_for_each_is_not_shown(tmp_path: Path) -> None:
 DECIMALS = {
     "more places than are kept": ("2,12.345", "12.345 in column note has more decimal places than its type keeps"),
     "small and negative": ("2,-0.005", "-0.005 in column note has more decimal places"),
+    "too large once it is rounded": ("2,99999999.999", "99999999.999 in column note has more decimal places"),
     "too large": ("2,123456789.5", "to 'DECIMAL(10,2)'"),
 }
 

@@ -230,3 +230,18 @@ def test_keys_behind_the_objects_that_were_looked_at_are_not_lost(
     assert "sample_rows: -1" in told
     ground.done(load({**source, "sample_rows": -1}))
     assert key in str(ground.columns("t"))
+
+
+@pytest.mark.parametrize(
+    ("entry", "columns"),
+    [
+        ({"id": 1, "": {"a": 1}}, {"json": "JSON"}),  # DuckDB takes no object with an empty key apart
+        ({"id": 1, 'q"': {"b": 2}}, {"id": "BIGINT", 'q"': "STRUCT(b BIGINT)"}),
+        ({"u": {'x"y': {"z": 3}}}, {"u": 'STRUCT("x""y" STRUCT(z BIGINT))'}),
+    ],
+)
+def test_keys_that_no_path_leads_to_are_read(ground: Ground, entry: dict[str, Any], columns: dict[str, str]) -> None:
+    """An empty key, and one with a quote in it, keep nobody from looking at the others."""
+    (ground.folder / "a.jsonl").write_text(json.dumps(entry), encoding="utf-8")
+    ground.done(load({"connector": "json", "path": "a.jsonl"}))
+    assert ground.columns("t") == columns

@@ -50,7 +50,7 @@ def exactly(
         whole, column = normal_type(kind), quote(name)
         if textual and (wider := _with_more_places(whole)):
             wide[name] = wider
-            changed = f"{column} <> TRY_CAST({column} AS {kind})"
+            changed = f"{column} IS DISTINCT FROM TRY_CAST({column} AS {kind})"
             shown = f"rtrim(CAST({column} AS VARCHAR), '0')"
             told.append(f"CASE WHEN {changed} THEN concat({shown}, {literal(_unfit(name, kind))}) END")
             rounded = f"error(concat({literal(ROUNDED)}, {shown}, {literal(f' in column {name}')}))"
