@@ -11,17 +11,18 @@ import os
 import socket
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+
+from msgspec import Struct, field
+from msgspec.structs import asdict
 
 from sqlflow.sdk import Session, StorageLocation, WarehouseLocked
 
 _UNITS = (("d", 86_400), ("h", 3_600), ("min", 60))
 
 
-@dataclass(frozen=True)
-class Holder:
+class Holder(Struct, frozen=True):
     """A process that has a warehouse open for writing. `work` says what for: a run's id, or the name of a command."""
 
     work: str

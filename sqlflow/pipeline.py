@@ -12,12 +12,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from sqlflow.errors import DocumentError, SQLFlowError
 from sqlflow.plan import Asked, Plan, Request, draft_plan, make_plan
@@ -58,8 +60,7 @@ def new_run_id(now: datetime) -> str:
     return f"{now:%Y%m%dT%H%M%S}{now.microsecond // 1000:03d}Z-{os.urandom(3).hex()}"
 
 
-@dataclass(frozen=True)
-class Draft:
+class Draft(Struct, frozen=True):
     """What could be planned of a document, and what is wrong with the rest. `plan` None: nothing could."""
 
     catalog: Catalog
@@ -101,8 +102,7 @@ class Draft:
         return replace(compiled, problems=tuple(ordered))
 
 
-@dataclass
-class Pipeline:
+class Pipeline(Struct):
     """A pipeline document and what it needs to run."""
 
     path: Path

@@ -7,8 +7,9 @@ This room knows nothing of YAML, SQL or terminals; whoever shows a problem decid
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,14 +18,13 @@ Severity = Literal["error", "warning", "unchecked"]
 _WORD = re.compile(r"\$\{[^}]*\}?|[\w.$@/\\:*+-]*[\w*]|\S")
 
 
-@dataclass(frozen=True, order=True)
-class Mark:
+class Mark(Struct, frozen=True, order=True):
     """A place in a text file; line and column count from 1. `text` is the source line, for the caret."""
 
     file: str
     line: int
     column: int
-    text: str = field(default="", compare=False, repr=False)
+    text: str = ""
 
     @property
     def width(self) -> int:
@@ -36,8 +36,7 @@ class Mark:
         return f"{self.file}:{self.line}:{self.column}"
 
 
-@dataclass(frozen=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """One thing that is wrong: a stable code, a message, its place, the remedy.
 
     `severity` is `error` (the document cannot run), `warning`, or `unchecked` (could not be decided here).

@@ -8,8 +8,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from collections.abc import Mapping as MappingType
-from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from sqlflow.problem import Problem, did_you_mean
 from sqlflow.root import PROJECT_FILE, documents, find_root, has_documents
@@ -30,8 +32,7 @@ from sqlflow.spec import (
 )
 
 
-@dataclass(frozen=True)
-class ActiveProfile:
+class ActiveProfile(Struct, frozen=True):
     """The profile in force; without one, everything is at its default."""
 
     name: str | None
@@ -40,8 +41,7 @@ class ActiveProfile:
     diagnosis: Diagnosis | None
 
 
-@dataclass
-class Workspace:
+class Workspace(Struct):
     """A project folder. `document` is None when there is no project file, or when it cannot be read."""
 
     folder: Path

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
+
+from msgspec import Struct
 
 from sqlflow.errors import SQLFlowError
 from sqlflow.plan import Plan
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-@dataclass
-class RunResult:
+class RunResult(Struct):
     """How a run ended. A context manager: a warehouse in memory lives until it is closed."""
 
     plan: Plan

@@ -5,23 +5,23 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sqlflow.problem import Mark, Problem
+from msgspec import Struct, field
+
+from sqlflow.problem import Problem
 from sqlflow.root import PROJECT_FILE, find_root
 
 from .files import Files
 from .place import key_of
 from .store import Store
 
-Columns = list[list[Any]] | None
+Columns = list[tuple[str, str, bool | None]] | None
 """Name, type and nullability of each column of a table; None: they are not known."""
 
 
-@dataclass
-class Depends:
+class Depends(Struct):
     """What an answer depends on beside its document: each with what it was when the answer was found."""
 
     files: dict[str, str] = field(default_factory=dict)
@@ -34,8 +34,7 @@ class Depends:
     """Tables of other documents; a text: nobody made it."""
 
 
-@dataclass
-class Answer:
+class Answer(Struct):
     """What is known of a document: its problems, and the tables that it makes in its warehouse."""
 
     problems: list[Problem]
@@ -44,32 +43,11 @@ class Answer:
     makes: dict[str, tuple[str, Columns]] = field(default_factory=dict)
     """By folded name: the name as it is written, and the columns."""
 
-    def data(self) -> dict[str, Any]:
-        """Return the answer as JSON-ready data, which shares what it holds."""
-        return {**vars(self), "problems": [asdict(problem) for problem in self.problems], "depends": vars(self.depends)}
-
-    @classmethod
-    def of(cls, data: Mapping[str, Any]) -> Answer:
-        """Read an answer."""
-        problems = [
-            Problem(
-                p["code"], p["message"], _mark(p["mark"]), p["hint"], p["severity"],
-                tuple(Mark(**mark) for mark in p["related"]),
-            )
-            for p in data["problems"]
-        ]  # fmt: skip
-        return cls(problems, Depends(**data["depends"]), data["warehouse"], data["makes"])
-
-
-def _mark(data: Mapping[str, Any] | None) -> Mark | None:
-    return Mark(**data) if data is not None else None
-
 
 NOBODY = "nobody"
 
 
-@dataclass
-class Known:
+class Known(Struct):
     """Answers that hold, and the keys under which those are filed that have to be found."""
 
     answers: dict[Path, Answer]
@@ -91,19 +69,11 @@ def known_answers(paths: Sequence[Path], store: Store, options: Mapping[str, Any
             projects[path.parent] = _project(path.parent, files)
         parts = [general, projects[path.parent], files.place(path), hashlib.sha256(content).hexdigest()]
         keys[path] = hashlib.sha256("\0".join(parts).encode()).hexdigest()
-        answer = _read(store, keys[path])
+        answer = store.get(keys[path], Answer)
         if answer is not None and _holds(answer.depends, files, environment):
             found[path] = answer
     _drop_those_whose_tables_moved(found, every=len(found) == len(set(paths)))
     return Known(found, keys)
-
-
-def _read(store: Store, key: str) -> Answer | None:
-    data = store.get(key)
-    try:
-        return Answer.of(data) if data is not None else None
-    except (KeyError, TypeError):  # written by somebody else
-        return None
 
 
 def _project(folder: Path, files: Files) -> str:

@@ -6,8 +6,9 @@ import hashlib
 import os
 import re
 import stat
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from sqlflow.root import has_documents
 
@@ -18,8 +19,7 @@ _WINDING = re.compile(r"//|/\.|/$|\\")
 """What may make two ways to one place."""
 
 
-@dataclass
-class Files:
+class Files(Struct):
     """Looks at each file once in a process."""
 
     _known: dict[str, str] = field(default_factory=dict)

@@ -3,33 +3,37 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from msgspec import MsgspecError, Raw, Struct, field, json
+
+T = TypeVar("T")
 
 MOST = 1_000
 """Answers on one shelf; the oldest make room."""
 
 
-@dataclass
-class Store:
-    """Answers by their keys, which are hashes in hexadecimal digits."""
+class Store(Struct):
+    """Answers by their keys, which are hashes in hexadecimal digits. Each is kept as text until it is asked for."""
 
     folder: Path
-    _shelves: dict[str, dict[str, Any]] = field(default_factory=dict)
+    _shelves: dict[str, dict[str, Raw]] = field(default_factory=dict)
     _written: set[str] = field(default_factory=set)
 
-    def get(self, key: str) -> Any:
-        """Return what is filed under a key, or None."""
-        return self._shelf(key[0]).get(key)
+    def get(self, key: str, kind: type[T]) -> T | None:
+        """Return what is filed under a key, or None; so, too, where it is of another kind."""
+        text = self._shelf(key[0]).get(key)
+        with contextlib.suppress(MsgspecError):
+            return json.decode(text, type=kind) if text is not None else None
+        return None
 
     def put(self, key: str, value: Any) -> None:
         """File something; `save` writes it."""
         shelf = self._shelf(key[0])
         shelf.pop(key, None)  # what is newest stands last
-        shelf[key] = value
+        shelf[key] = Raw(json.encode(value))
         self._written.add(key[0])
 
     def save(self) -> None:
@@ -40,14 +44,13 @@ class Store:
                 kept = dict(list(self._shelves[name].items())[-MOST:])
                 path = self.folder / f"{name}.json"
                 temporary = path.with_name(f".{path.name}.{os.getpid()}")
-                temporary.write_text(json.dumps(kept, separators=(",", ":")), encoding="utf-8")
+                temporary.write_bytes(json.encode(kept))
                 temporary.replace(path)
         self._written.clear()
 
-    def _shelf(self, name: str) -> dict[str, Any]:
+    def _shelf(self, name: str) -> dict[str, Raw]:
         if name not in self._shelves:
-            found: Any = {}
-            with contextlib.suppress(OSError, ValueError):
-                found = json.loads((self.folder / f"{name}.json").read_bytes())
-            self._shelves[name] = found if isinstance(found, dict) else {}
+            self._shelves[name] = {}
+            with contextlib.suppress(OSError, MsgspecError):
+                self._shelves[name] = json.decode((self.folder / f"{name}.json").read_bytes(), type=dict[str, Raw])
         return self._shelves[name]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Literal
+
+from msgspec import Struct
 
 from sqlflow.problem import Mark
 
 
-@dataclass(frozen=True)
-class Option:
+class Option(Struct, frozen=True):
     """One thing about a step that is other than it was. None: it was not there, or its texts are too long to show."""
 
     name: str
@@ -17,8 +17,7 @@ class Option:
     now: str | None = None
 
 
-@dataclass(frozen=True)
-class StepChange:
+class StepChange(Struct, frozen=True):
     """A step that is new, gone or other than it was. `mark` is where it stands, or stood."""
 
     kind: Literal["added", "changed", "removed"]
@@ -28,8 +27,7 @@ class StepChange:
     options: tuple[Option, ...] = ()
 
 
-@dataclass(frozen=True)
-class ColumnChange:
+class ColumnChange(Struct, frozen=True):
     """A column of a table that is new, gone, or of another type. A table that is new or gone has no `column`."""
 
     kind: Literal["added", "removed", "retyped"]
@@ -39,8 +37,7 @@ class ColumnChange:
     now: str | None = None
 
 
-@dataclass(frozen=True)
-class Touched:
+class Touched(Struct, frozen=True):
     """A table or an export further down whose contents may become others: these columns, or all its rows."""
 
     name: str
@@ -51,8 +48,7 @@ class Touched:
     rows: bool = False
 
 
-@dataclass(frozen=True)
-class Effect:
+class Effect(Struct, frozen=True):
     """Something that will be lost or left behind, in a sentence."""
 
     pipeline: str
@@ -60,8 +56,7 @@ class Effect:
     message: str
 
 
-@dataclass(frozen=True)
-class Changes:
+class Changes(Struct, frozen=True):
     """Everything that a change does.
 
     `runs` are the steps that `sqlflow run --changed` will not skip, each with the reason; `unknown` is what could not
@@ -76,4 +71,4 @@ class Changes:
     """Pipeline, step, reason."""
     total: int = 0
     """How many steps there are now."""
-    unknown: tuple[str, ...] = field(default=())
+    unknown: tuple[str, ...] = ()

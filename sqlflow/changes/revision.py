@@ -7,9 +7,10 @@ import subprocess
 import tarfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+from msgspec import Struct
 
 from sqlflow.errors import DocumentError
 from sqlflow.problem import Problem
@@ -17,8 +18,7 @@ from sqlflow.problem import Problem
 DOCUMENTS = (".yaml", ".yml")
 
 
-@dataclass(frozen=True)
-class Revision:
+class Revision(Struct, frozen=True):
     """A folder at an earlier time. `commit` is what it was compared with, `folder` where its files are laid out."""
 
     name: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
+
+from msgspec import Struct
 
 from sqlflow.compile import Compiled, Table
 from sqlflow.lineage import Lineage, trace
@@ -15,8 +16,7 @@ Name = tuple[str, str]
 """A pipeline and the id of one of its steps."""
 
 
-@dataclass(frozen=True)
-class Side:
+class Side(Struct, frozen=True, dict=True):
     """A state of the project: its documents as they were held."""
 
     held: Sequence[Held]

@@ -23,7 +23,7 @@ def list_heaps(
     output: OutputOption = Output.text,
 ) -> int:
     """List which steps have rows set aside, how many and why."""
-    from dataclasses import asdict
+    from msgspec.structs import asdict
 
     from sqlflow.quarantine import heaps
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
 
 from sqlflow.plan import EnginePlan, table_key
 from sqlflow.project import open_workspace
@@ -21,8 +22,7 @@ KEPT = 4096
 """Statements whose outcome is kept: who edits a document has all of it held again, and little of it is new."""
 
 
-@dataclass
-class Blank:
+class Blank(Struct):
     """A session in which every table is empty."""
 
     session: Session
@@ -72,8 +72,7 @@ class Blank:
         return outcome
 
 
-@dataclass
-class Bench:
+class Bench(Struct):
     """Sessions for all plans of a process, one for each engine and its settings. Closed by whoever made it."""
 
     _blank: dict[Any, Blank] = field(default_factory=dict)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from sqlflow.errors import PluginBroken, SQLFlowError
 from sqlflow.plan import CheckPlace, PlannedStep, SqlField, guarded
@@ -22,8 +24,7 @@ _ROWS = "sqlflow_rows"
 _TEXT = re.compile(r"'([^']*)'")
 
 
-@dataclass(frozen=True)
-class _Held:
+class _Held(Struct, frozen=True):
     check: Check
     place: CheckPlace
     schema: TableSchema

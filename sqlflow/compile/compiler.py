@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
+
+from msgspec.structs import replace
 
 from sqlflow.plan import Plan, PlannedStep, SqlField, table_key
 from sqlflow.problem import Mark

@@ -8,10 +8,11 @@ from __future__ import annotations
 import ast
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
 
 from sqlflow.sdk import UDF_TYPES, Udf
 
@@ -29,8 +30,7 @@ def stand_in(count: int) -> Callable[..., None]:
     return nothing
 
 
-@dataclass
-class Functions:
+class Functions(Struct):
     """What was found: functions with their types, and names whose types cannot be known here."""
 
     known: dict[str, Udf] = field(default_factory=dict)

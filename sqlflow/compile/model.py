@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from sqlflow.problem import Mark, Problem
 from sqlflow.sdk import TableSchema
 
 
-@dataclass
-class Gap:
+class Gap(Struct):
     """Something that cannot be known here, where it stands, and the way to make it known.
 
     It is told only when somebody needs it: `needed` gathers the steps that could not be checked for it.
@@ -22,8 +22,7 @@ class Gap:
     needed: dict[str, None] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Table:
+class Table(Struct, frozen=True):
     """A table of the pipeline. `schema` None: its columns are not known, for the reason in `gap`, if that is told."""
 
     name: str
@@ -35,8 +34,7 @@ class Table:
     """Whether it may have more columns: `columns` declares in part what a source has that nobody asks here."""
 
 
-@dataclass(frozen=True)
-class Compiled:
+class Compiled(Struct, frozen=True):
     """What is wrong with a plan, and what its tables will be, by folded name."""
 
     problems: tuple[Problem, ...]

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from sqlflow.errors import DocumentError
 from sqlflow.problem import Mark, Problem
@@ -18,8 +19,7 @@ PROJECT = "pyproject.toml"
 ENTRIES = f"project.entry-points.{GROUP}"
 
 
-@dataclass(frozen=True)
-class Package:
+class Package(Struct, frozen=True):
     """What pyproject.toml says, and where things are. `entries` maps names to modules."""
 
     folder: Path
@@ -28,7 +28,7 @@ class Package:
     version: str | None
     entries: Mapping[str, str]
     readme: str | None = None
-    roots: tuple[Path, ...] = field(default=())
+    roots: tuple[Path, ...] = ()
 
     @property
     def distribution(self) -> str:

@@ -7,18 +7,18 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+
+from msgspec import Struct, field
 
 from .package import Package
 
 PROBE = Path(__file__).with_name("probe.py")
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """What the probe found; `failed` is why it found nothing."""
 
     origins: Mapping[str, str | None] = field(default_factory=dict)

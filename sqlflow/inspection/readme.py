@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from sqlflow.errors import SQLFlowError
 from sqlflow.pipeline import Pipeline, installed
@@ -23,8 +25,7 @@ _LOCAL = frozenset({"SF501"})
 """What an example may have: local files that only its reader has."""
 
 
-@dataclass(frozen=True)
-class Example:
+class Example(Struct, frozen=True):
     """A block of YAML and the line of the README above its first."""
 
     text: str

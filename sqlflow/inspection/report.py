@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from sqlflow.problem import Problem
 
 
-@dataclass(frozen=True)
-class Aspect:
+class Aspect(Struct, frozen=True):
     """One thing that was looked at: what there is, and what is wrong with it. `looked`: it could be."""
 
     name: str
@@ -22,8 +21,7 @@ class Aspect:
         return "wrong" if self.problems else "ok" if self.looked else "skipped"
 
 
-@dataclass(frozen=True)
-class Inspection:
+class Inspection(Struct, frozen=True):
     """A plugin, what it brings by kind, and every aspect of it."""
 
     name: str

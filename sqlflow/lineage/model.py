@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 Field = tuple[str, str]
 """A table, or a place outside the warehouse, and one of its columns; both folded."""
@@ -12,16 +13,14 @@ ANY = "*"
 """Stands for every column, where it cannot be said which."""
 
 
-@dataclass
-class Touched:
+class Touched(Struct):
     """What of a table depends on something: these columns, and, with `rows`, which rows it has."""
 
     columns: set[str] = field(default_factory=set)
     rows: bool = False
 
 
-@dataclass(frozen=True)
-class Lineage:
+class Lineage(Struct, frozen=True):
     """The origins of the columns of many tables.
 
     `columns` says what each column is made of, `rows` what decides which rows a table has, and `feeds` from which

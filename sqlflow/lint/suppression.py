@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import accumulate
+
+from msgspec import Struct
 
 from sqlflow.problem import Mark
 from sqlflow.spec import Node, Source, scalars
@@ -21,8 +22,7 @@ _SQL = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|/\*.*?\*/|(?P<comment>--[^\n
 """What holds any characters in SQL."""
 
 
-@dataclass
-class Suppression:
+class Suppression(Struct):
     """One comment: what it silences, and at which line. `codes` is empty when it is not written as it must be."""
 
     mark: Mark

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, get_args
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from sqlflow.errors import SQLFlowError
 from sqlflow.plan import Plan, PlannedStep, table_key
@@ -34,8 +36,7 @@ _SILENT = re.compile(r"'(?:[^']|'')*'|/\*.*?\*/|--[^\n]*", re.DOTALL)
 """What names nothing in SQL: texts and comments."""
 
 
-@dataclass
-class Subject:
+class Subject(Struct, dict=True):
     """A document that is looked at. Without a plan it is the project file, or a document of tests."""
 
     document: Document[Any]

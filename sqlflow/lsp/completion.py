@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from sqlflow.sdk import SQL_ROLES, Role, fold
 from sqlflow.spec import Mapping, Path_, Scalar, find
@@ -27,8 +28,7 @@ _EXPRESSIONS = {
 _COLUMN = re.compile(r"\bcolumns?\b", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
-class Offer:
+class Offer(Struct, frozen=True):
     """Something that may be typed; it takes the place of the last `replaced` characters before the cursor."""
 
     label: str

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
+
+from msgspec import Struct
 
 from sqlflow.errors import PluginError
 from sqlflow.pipeline import installed
@@ -22,8 +23,7 @@ Schema = dict[str, Any]
 _NAMED_BY = {"type": "step type", "connector": "connector"}
 
 
-@dataclass(frozen=True)
-class Option:
+class Option(Struct, frozen=True):
     """A key that may stand somewhere, and what it takes."""
 
     name: str

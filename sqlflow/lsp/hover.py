@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from sqlflow.codes import Explanation, explain
 from sqlflow.plan import Value
@@ -23,8 +24,7 @@ MOST = 12
 """Ways to call a function that are shown."""
 
 
-@dataclass(frozen=True)
-class Note:
+class Note(Struct, frozen=True):
     """Markdown about a part of a scalar, by its characters; None: about all of it."""
 
     text: str

@@ -6,9 +6,10 @@ Places are looked up in the text as it stands now, finished or not; what the pla
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+
+from msgspec import Struct
 
 from sqlflow.compile import declared_functions
 from sqlflow.plan import Value, table_key
@@ -21,8 +22,7 @@ from .reading import Reading
 from .sketch import sketch
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(Struct, frozen=True):
     """Where a name is declared: a file, and the key or value in it."""
 
     path: Path

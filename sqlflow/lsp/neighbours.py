@@ -6,8 +6,9 @@ Documents that are open in the editor speak for themselves, by their last readin
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from sqlflow.compile import Table
 from sqlflow.lint import Footprint
@@ -20,8 +21,7 @@ PASSES = 20
 """Times that documents are held again, one after the other's change; a ring of documents may never come to rest."""
 
 
-@dataclass(frozen=True)
-class Neighbour:
+class Neighbour(Struct, frozen=True):
     """What a document makes and needs: tables by their folded names, and where the steps stand that write them."""
 
     warehouse: Path | None = None

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct
 
 from sqlflow.spec import Mapping, Node, Scalar, Sequence
 
 from .sketch import sketch
 
 
-@dataclass(frozen=True)
-class Part:
+class Part(Struct, frozen=True):
     """A part with its name and its lines, counted from 0; `last` is the last one that belongs to it."""
 
     name: str
@@ -19,7 +19,7 @@ class Part:
     at: Scalar
     first: int
     last: int
-    parts: tuple[Part, ...] = field(default=())
+    parts: tuple[Part, ...] = ()
 
 
 def outline(text: str) -> tuple[Part, ...]:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import cached_property
+
+from msgspec import Struct
 
 from sqlflow.sdk import fold
 
@@ -27,8 +28,7 @@ _NO_ALIAS = _OPENS | _CLOSES | {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Token:
+class Token(Struct, frozen=True):
     """A word or a sign, and its characters."""
 
     kind: str
@@ -42,8 +42,7 @@ class Token:
         return self.text.lower()
 
 
-@dataclass(frozen=True)
-class Relation:
+class Relation(Struct, frozen=True):
     """A table that is named, and how the rest of the query calls it."""
 
     name: str
@@ -52,8 +51,7 @@ class Relation:
     end: int
 
 
-@dataclass(frozen=True)
-class Cte:
+class Cte(Struct, frozen=True):
     """A query under a name, for the query that follows."""
 
     name: str
@@ -63,8 +61,7 @@ class Cte:
     columns: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Word:
+class Word(Struct, frozen=True):
     """What stands at a character: a parameter, or a name and what is before its last dot; to the cursor, and whole."""
 
     kind: str

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from sqlflow.compile import Bench, Table
 from sqlflow.errors import SQLFlowError
@@ -31,8 +33,7 @@ _MODELINE = re.compile(r"^#.*\$schema=\S*pipeline\.schema\.json", re.MULTILINE)
 _KEYS = (re.compile(r"^version\s*:", re.MULTILINE), re.compile(r"^steps\s*:", re.MULTILINE))
 
 
-@dataclass(frozen=True)
-class Reading:
+class Reading(Struct, frozen=True, dict=True):
     """What is known of a document. Plan and tables are those of its last state that was so far in order."""
 
     path: Path

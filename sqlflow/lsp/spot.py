@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from sqlflow.spec import Mapping, Node, Path_, Scalar, Sequence, resolve
 
@@ -12,8 +12,7 @@ _CURSOR = "\ue000"
 """Put into the text where the cursor is; no document holds it."""
 
 
-@dataclass(frozen=True)
-class Spot:
+class Spot(Struct, frozen=True):
     """A cursor on a key or in a value. `path` leads to that key or value."""
 
     root: Node

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
+
+from msgspec import Struct
 
 from sqlflow.errors import DocumentError
 from sqlflow.plan import Plan, PlannedStep, table_key
@@ -25,8 +26,7 @@ class Standing(Enum):
     NO_TABLE = "the table is gone"
 
 
-@dataclass
-class Book:
+class Book(Struct):
     """What steps remember. `session` has the warehouse open."""
 
     plan: Plan

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from sqlflow.errors import DocumentError, SQLFlowError
 from sqlflow.plan import PlannedStep
@@ -25,8 +26,7 @@ from .book import Book
 from .looking import Look, keeper_of
 
 
-@dataclass(frozen=True)
-class Recorded:
+class Recorded(Struct, frozen=True):
     """One baseline as it was recorded; `baseline` is None when it was forgotten, or when `fault` says what ails it."""
 
     run: str

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+
+from msgspec import Struct
 
 from sqlflow.errors import DocumentError
 from sqlflow.problem import Mark, Problem, did_you_mean
@@ -22,8 +23,7 @@ _TEXTS = ("pipeline", "step", "target", "kind", "name")
 _KEYS = frozenset({*_TEXTS, "value", "run", "at"})
 
 
-@dataclass(frozen=True)
-class Intake:
+class Intake(Struct, frozen=True):
     """What an import did."""
 
     written: tuple[StateEntry, ...]

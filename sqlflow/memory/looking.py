@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from sqlflow.errors import DocumentError, StepError
 from sqlflow.plan import PlannedStep
@@ -47,8 +49,7 @@ from .book import Book
 from .entries import fault_of
 
 
-@dataclass(frozen=True)
-class Look:
+class Look(Struct, frozen=True):
     """The columns as the next run would see them, and what they are held against.
 
     `silent` are columns that hold no value, where that was looked at. `idle`: the next run reads nothing.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from sqlflow.errors import SQLFlowError, StepError
 from sqlflow.plan import PlannedStep
@@ -15,8 +16,7 @@ from .book import Book
 from .looking import keeper_of, looking
 
 
-@dataclass(frozen=True)
-class Pin:
+class Pin(Struct, frozen=True):
     """A document with other `columns`. `columns` are what they become; `text` is None when it cannot be edited."""
 
     path: Path

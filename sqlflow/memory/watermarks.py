@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
+
+from msgspec import Struct
 
 from sqlflow.errors import DocumentError, SQLFlowError
 from sqlflow.plan import PlannedStep
@@ -19,8 +20,7 @@ from .entries import fault_of
 _OFFSET = re.compile(r"\d{1,2}:\d{2}.*(Z|[+-]\d{2}(:?\d{2})?)\s*$", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
-class Moved:
+class Moved(Struct, frozen=True):
     """A watermark that was set: what it was, what it is, and what is to be said about that."""
 
     column: str

@@ -6,9 +6,11 @@ Everything that is wrong with the step is noted; what is right is bound. Nothing
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from sqlflow.problem import Problem
 from sqlflow.registry import Catalog
@@ -27,8 +29,7 @@ from .sqlfields import Binder, SqlField, read_sql_file
 ENVELOPE = frozenset(Envelope.model_fields)
 
 
-@dataclass(frozen=True)
-class StepBinder:
+class StepBinder(Struct, frozen=True):
     """Binds the steps of one pipeline."""
 
     catalog: Catalog

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from sqlflow.errors import PluginError
 from sqlflow.problem import Mark, did_you_mean
@@ -21,8 +22,7 @@ from .sqlfields import Binder, SqlField
 COMMON = frozenset(CheckOptions.model_fields)
 
 
-@dataclass(frozen=True)
-class BoundCheck:
+class BoundCheck(Struct, frozen=True):
     """A check, the tables that its SQL reads, and its place."""
 
     check: Check

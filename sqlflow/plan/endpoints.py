@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
+
+from msgspec import Struct, field
 
 from sqlflow.problem import Mark, Problem, did_you_mean
 from sqlflow.project import ActiveProfile, Workspace
@@ -33,8 +34,7 @@ from .scope import Scope
 _UNSET = re.compile(r"\$\{(env|secret):[^{}]*\}")
 
 
-@dataclass(frozen=True)
-class DeclaredConnection:
+class DeclaredConnection(Struct, frozen=True):
     """A connection as written, and in which document."""
 
     node: Node
@@ -64,8 +64,7 @@ def declared_connections(
     return found
 
 
-@dataclass
-class Connections:
+class Connections(Struct):
     """The named connections in force; each is checked once, when first used or when all are."""
 
     catalog: Catalog

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from sqlflow.sdk import ConfigModel
 from sqlflow.spec import (
@@ -26,8 +27,7 @@ from .scope import Scope, Value
 from .variables import coerce, infer
 
 
-@dataclass(frozen=True)
-class Instance:
+class Instance(Struct, frozen=True):
     """One step to bind: its id, the id in the document, its node with defaults merged in, and its variables."""
 
     id: str

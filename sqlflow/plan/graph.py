@@ -5,8 +5,9 @@ from __future__ import annotations
 import graphlib
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+
+from msgspec import Struct, field
 
 from sqlflow.problem import Problem, did_you_mean
 from sqlflow.sdk import fold, fold_name
@@ -17,8 +18,7 @@ SHOWN = 20
 """Steps of a ring that are told by name."""
 
 
-@dataclass
-class Graph:
+class Graph(Struct):
     """For every step the steps it waits for, and the reason of each such edge (a table, or depends_on)."""
 
     waits_for: dict[str, set[str]] = field(default_factory=dict)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
 
 from sqlflow.problem import Mark, Problem
 from sqlflow.sdk import Engine, Redactor, StepInput, StepPlan, StepType, StorageBackend, StorageLocation, Window
@@ -17,8 +18,7 @@ from .request import Asked
 from .scope import Value
 
 
-@dataclass(frozen=True)
-class Condition:
+class Condition(Struct, frozen=True):
     """A `when`. Without `reads` it is decided already, in `holds`; otherwise just before the step."""
 
     sql: str
@@ -27,8 +27,7 @@ class Condition:
     holds: bool | None
 
 
-@dataclass(frozen=True)
-class PlannedStep:
+class PlannedStep(Struct, frozen=True):
     """One step, ready to run. `declared` is the id in the document, before `for_each` expanded it."""
 
     id: str
@@ -52,7 +51,7 @@ class PlannedStep:
     """Where the checks stand, in the order of `given.checks`."""
     skip: str | None = None
     """Why the step does not run, when that is known beforehand."""
-    places: Places = field(default_factory=Places, repr=False, compare=False)
+    places: Places = field(default_factory=Places)
     """Where its parts stand in the document."""
 
     @property
@@ -61,8 +60,7 @@ class PlannedStep:
         return self.plan.reads | (self.condition.reads if self.condition else frozenset())
 
 
-@dataclass(frozen=True)
-class EnginePlan:
+class EnginePlan(Struct, frozen=True):
     """What executes, and where tables are kept."""
 
     engine: Engine
@@ -72,8 +70,7 @@ class EnginePlan:
     default_name: str
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """A pipeline that can run. `steps` are in an order that respects `waits_for`."""
 
     pipeline: str
@@ -96,7 +93,7 @@ class Plan:
     asked: Asked = field(default_factory=Asked)
     select: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
-    notes: tuple[Problem, ...] = field(default=())
+    notes: tuple[Problem, ...] = ()
     """Warnings, and what could not be checked here."""
     partial: bool = False
     """Whether steps are missing that could not be planned."""

@@ -6,7 +6,8 @@ A place is looked up when somebody complains. Knows nodes and texts; not what th
 from __future__ import annotations
 
 from collections.abc import Mapping as MappingType
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from sqlflow.problem import Mark
 from sqlflow.sdk import Role, fold
@@ -15,8 +16,7 @@ from sqlflow.spec import Mapping, Node, Path_, Scalar, Sequence, Source, find
 from .sqlfields import SqlField
 
 
-@dataclass(frozen=True)
-class CheckPlace:
+class CheckPlace(Struct, frozen=True):
     """Where a check stands, and its pieces of SQL: `where` and those of its kind."""
 
     node: Node
@@ -32,8 +32,7 @@ class CheckPlace:
         return self.source.at(_scalar(self.node, name) or self.node)
 
 
-@dataclass(frozen=True)
-class Places:
+class Places(Struct, frozen=True):
     """Where the parts of one step stand."""
 
     node: Mapping = field(default_factory=lambda: Mapping(0, 0))

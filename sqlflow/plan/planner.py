@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from sqlflow.errors import DocumentError
 from sqlflow.problem import Problem, Severity, did_you_mean

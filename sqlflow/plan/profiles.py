@@ -5,7 +5,7 @@ Nothing of them is used. What their environment holds is not known here, and tha
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from sqlflow.problem import Problem
 from sqlflow.project import Workspace

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+
+from msgspec import Struct, field
 
 from sqlflow.problem import Mark
 
 
-@dataclass(frozen=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """What the command line asks of all steps. `since` and `until` are half-open."""
 
     full_refresh: bool = False
@@ -23,8 +23,7 @@ class Asked:
     """Whether the rows are those that a step has set aside."""
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(Struct, frozen=True):
     """What is asked of a pipeline. `offline` forbids everything but this machine's files and environment."""
 
     run_id: str

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from sqlflow.errors import SQLFlowError
 from sqlflow.problem import Problem
@@ -16,8 +18,7 @@ from sqlflow.sdk import Redactor, SecretPlace, SecretProvider
 from sqlflow.spec import Expression, Resolved, VariableType
 
 
-@dataclass(frozen=True)
-class Value:
+class Value(Struct, frozen=True):
     """The value of a variable, its type, and where it came from. `known` false: an outside value is not set."""
 
     name: str
@@ -28,8 +29,7 @@ class Value:
     known: bool = True
 
 
-@dataclass(frozen=True)
-class Scope:
+class Scope(Struct, frozen=True):
     """Everything that `${...}` and `$name` may mean in one place."""
 
     catalog: Catalog

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
 
 from sqlflow.problem import Mark, closest
 from sqlflow.project import display
@@ -41,8 +42,7 @@ from sqlflow.sql import (
 from .scope import Scope
 
 
-@dataclass
-class SqlField:
+class SqlField(Struct):
     """One piece of SQL with its place: inside a scalar of the document, or a file of its own."""
 
     text: str
@@ -62,8 +62,7 @@ class SqlField:
         return self.diagnosis.source.within(self.node, offset)
 
 
-@dataclass
-class Binder:
+class Binder(Struct):
     """Binds the SQL of one step. `functions` and `hidden` gather what it calls."""
 
     scope: Scope

@@ -9,10 +9,11 @@ import json
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import date, datetime
 from types import MappingProxyType
 from typing import Any
+
+from msgspec import Struct
 
 from sqlflow.problem import Mark, did_you_mean
 from sqlflow.spec import (
@@ -31,8 +32,7 @@ from .scope import Scope, Value
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-@dataclass(frozen=True)
-class Declaration:
+class Declaration(Struct, frozen=True):
     """Where variables are declared: a word for messages, their models, and the node that holds them."""
 
     origin: str

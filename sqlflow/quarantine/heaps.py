@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+from msgspec import Struct
 
 from sqlflow.errors import DocumentError
 from sqlflow.plan import Plan, PlannedStep
@@ -26,8 +27,7 @@ TOLD = frozenset({"sqlflow_check", "sqlflow_raw", "sqlflow_pipeline", "sqlflow_s
 MINE = "sqlflow_pipeline = $pipeline AND sqlflow_step = $step"
 
 
-@dataclass(frozen=True)
-class Heap:
+class Heap(Struct, frozen=True):
     """The rows of one step that failed one check. `unread` are lines of a source that could not be read as rows."""
 
     pipeline: str

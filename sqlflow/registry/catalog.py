@@ -6,8 +6,10 @@ Each kind is asked for the first time somebody needs it, so a document pays only
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from sqlflow.errors import PluginBroken, PluginConflict
 from sqlflow.problem import did_you_mean
@@ -41,8 +43,7 @@ HOOKS = {
 }
 
 
-@dataclass(frozen=True)
-class Owned:
+class Owned(Struct, frozen=True):
     """Something a plugin brought, and which plugin. `item` may be a `Late`, whose class is imported on demand."""
 
     name: str
@@ -58,8 +59,7 @@ class Unknown(LookupError):
         self.hint = hint
 
 
-@dataclass
-class Catalog:
+class Catalog(Struct):
     """All that can be named in a document. `reserved` are keys that guests may not take, by kind."""
 
     host: Host

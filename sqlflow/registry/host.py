@@ -7,21 +7,20 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.metadata import Distribution, EntryPoint, entry_points
 from types import ModuleType
 from typing import Any
 
 import pluggy
+from msgspec import Struct, field
 
 from sqlflow.sdk import GROUP, Hooks
 
 BUILTIN = "sqlflow-pipelines"
 
 
-@dataclass(frozen=True)
-class PluginRecord:
+class PluginRecord(Struct, frozen=True):
     """An installed plugin: its entry point, the distribution it came with, and what is wrong with it if anything."""
 
     name: str
@@ -36,8 +35,7 @@ class PluginRecord:
         return self.distribution == BUILTIN
 
 
-@dataclass
-class Host:
+class Host(Struct):
     """Holds the plugins of this process; nothing in it is global."""
 
     manager: pluggy.PluginManager

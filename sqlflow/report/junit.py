@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 from xml.etree import ElementTree as ET
+
+from msgspec import Struct
 
 from sqlflow.problem import Mark, Problem
 
@@ -21,8 +22,7 @@ from .wording import plural
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-@dataclass
-class _Case:
+class _Case(Struct):
     """One testcase. `outcome` is `failure`, `error` or `skipped`; empty: it passed."""
 
     group: str

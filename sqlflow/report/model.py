@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any
 from urllib.parse import quote
+
+from msgspec import Struct, field
 
 from sqlflow.codes import Explanation, explain
 from sqlflow.problem import Mark, Problem
 
 
-@dataclass(frozen=True)
-class Checked:
+class Checked(Struct, frozen=True):
     """What was found in documents, by a verb such as `validate` or `lint`."""
 
     verb: str
@@ -27,8 +27,7 @@ class Checked:
     """What codes mean that are not SQLFlow's own."""
 
 
-@dataclass(frozen=True)
-class Planned:
+class Planned(Struct, frozen=True):
     """What a run would do: the data of `plan --output json`, and where its steps stand."""
 
     data: Mapping[str, Any]
@@ -36,16 +35,14 @@ class Planned:
     places: Mapping[str, Mark] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Compared:
+class Compared(Struct, frozen=True):
     """What a change does: the data of `plan --against --output json`, and what is lost by it as warnings."""
 
     data: Mapping[str, Any]
     notes: tuple[Problem, ...] = ()
 
 
-@dataclass(frozen=True)
-class Ran:
+class Ran(Struct, frozen=True):
     """What became of a run: the data of `run.json`, and where its steps and their checks stand."""
 
     record: Mapping[str, Any]
@@ -55,8 +52,7 @@ class Ran:
     """By the step's id and the check's name."""
 
 
-@dataclass(frozen=True)
-class Case:
+class Case(Struct, frozen=True):
     """What came of one test of a document; `text` says how it failed, empty when it passed.
 
     `place` is where it failed. `problems` are why it could not run.
@@ -70,8 +66,7 @@ class Case:
     problems: tuple[Problem, ...] = ()
 
 
-@dataclass(frozen=True)
-class Tested:
+class Tested(Struct, frozen=True):
     """What came of the tests that stand in documents."""
 
     cases: tuple[Case, ...]
@@ -80,8 +75,7 @@ class Tested:
 Report = Checked | Planned | Compared | Ran | Tested
 
 
-@dataclass(frozen=True)
-class Frame:
+class Frame(Struct, frozen=True):
     """Where a report is read: the folder it was made in, within the repository, and the address of that repository."""
 
     prefix: str = ""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Self, TypeVar
+
+from msgspec import Struct
 
 from sqlflow.errors import RunInterrupted, StepError, TransientError
 from sqlflow.sdk import FileVersion
@@ -21,8 +22,7 @@ Listings = dict[str, Sequence[FileVersion] | None]
 """What was listed ahead of an attempt, by the name of the endpoint."""
 
 
-@dataclass(frozen=True)
-class Surroundings:
+class Surroundings(Struct, frozen=True):
     """The attempt that makes calls: whether it was stopped, how its session is interrupted, where it warns."""
 
     stopped: Callable[[], bool]
@@ -64,8 +64,7 @@ class Guard:
         return f"{what} through connection {self.name!r}"
 
 
-@dataclass
-class Calls:
+class Calls(Struct):
     """The calls of one attempt to one connection. Without a guard they are made as they are."""
 
     guard: Guard | None

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
+
+from msgspec.structs import replace
 
 from sqlflow.errors import RunInterrupted, SQLFlowError, StepError, TransientError
 from sqlflow.sdk import (

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from sqlflow.sdk import BoundEndpoint, StepInput
 from sqlflow.spec import Resilience
@@ -13,8 +15,7 @@ from .guarded import Guarded
 from .limits import Lease
 
 
-@dataclass
-class Guards:
+class Guards(Struct):
     """The guards of a run, by connection; and what the attempts of its steps see in the place of their connectors."""
 
     resilience: Mapping[str, Resilience]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import fields, replace
 from datetime import UTC, datetime
 from typing import Any
+
+from msgspec.structs import replace
 
 from sqlflow.sdk import Event, Observer, Redactor
 
@@ -42,7 +43,7 @@ class Bus:
         if self._redactor.idle:
             return event
         kept = ("at", "rows")
-        values = {f.name: getattr(event, f.name) for f in fields(event) if f.name not in kept}
+        values = {name: getattr(event, name) for name in event.__struct_fields__ if name not in kept}
         masked = {name: self._redactor.value(value) for name, value in values.items()}
         changed: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in masked.items()}
         return replace(event, **changed)

@@ -6,9 +6,11 @@ import resource
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from threading import Event
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from sqlflow.errors import PluginBroken, StepError
 from sqlflow.holder import Claim, Holder, opened
@@ -26,8 +28,7 @@ from .resume import Interrupted, resumed
 from .telemetry import Tracing, tracing
 
 
-@dataclass
-class Finished:
+class Finished(Struct):
     """How a run ended. `session` is left open on request, for a warehouse that is gone once it is closed."""
 
     record: RunRecord

@@ -8,8 +8,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from sqlflow.errors import RunInterrupted, SQLFlowError, TransientError
 from sqlflow.plan import Plan, PlannedStep, table_key
@@ -29,8 +30,7 @@ ABSENT = "absent"
 Parts = dict[str, str]
 
 
-@dataclass
-class Fingerprints:
+class Fingerprints(Struct):
     """The fingerprints of the steps of one run."""
 
     plan: Plan

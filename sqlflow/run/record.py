@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import asdict
 
 from sqlflow.sdk import CheckResult, RowCounts, RunStatus, StepState, TableSchema
 
 
-@dataclass
-class StepRecord:
+class StepRecord(Struct):
     """What became of one step."""
 
     id: str
@@ -62,8 +63,7 @@ class StepRecord:
         }
 
 
-@dataclass
-class RunRecord:
+class RunRecord(Struct):
     """What became of a run."""
 
     run_id: str

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from sqlflow.errors import SQLFlowError
 from sqlflow.plan import Plan, PlannedStep
@@ -25,8 +27,7 @@ KEPT = ("when is false", "not selected", "unchanged")
 DONE = "committed before"
 
 
-@dataclass(frozen=True)
-class Interrupted:
+class Interrupted(Struct, frozen=True):
     """A run as its record tells it."""
 
     data: Mapping[str, Any]

@@ -8,10 +8,11 @@ import re
 import time
 import traceback
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import Event, Lock
 from typing import Any
+
+from msgspec import Struct, field
 
 from sqlflow.errors import RunInterrupted, SQLFlowError, StepError, TransientError
 from sqlflow.plan import Plan, PlannedStep, table_key
@@ -42,8 +43,7 @@ class Left(Exception):
     """The step need not run, as it turned out just before it; says why."""
 
 
-@dataclass
-class Task:
+class Task(Struct):
     """One step being executed in a thread of its own. The record is filled in; nothing is raised."""
 
     plan: Plan

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
 from importlib.util import find_spec
+
+from msgspec import Struct
 
 from sqlflow.errors import DocumentError
 from sqlflow.problem import Problem
@@ -20,8 +21,7 @@ LONGEST = 40
 """Letters in a name; what is made of it still has to be read."""
 
 
-@dataclass(frozen=True)
-class Names:
+class Names(Struct, frozen=True):
     """What a plugin called `my-api` is called in every place."""
 
     word: str

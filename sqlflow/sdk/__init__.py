@@ -1,8 +1,10 @@
 """What core and guests agree on. The only room of SQLFlow that a guest may import.
 
 A plugin needs nothing but `from sqlflow.sdk import ...`. Nothing here runs a pipeline, reads a document or
-opens a database.
+opens a database. Records are msgspec Structs, most of them frozen; `replace(record, name=value)` is a changed copy.
 """
+
+from msgspec.structs import replace
 
 from sqlflow.errors import (
     CannotBind,
@@ -313,6 +315,7 @@ __all__ = [
     "refuse_unknown_keys",
     "refused_changes",
     "remembered",
+    "replace",
     "role_of",
     "roles",
     "split_name",

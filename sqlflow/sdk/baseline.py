@@ -6,8 +6,10 @@ Decides; reads no table. What may change is the policy's to say, and an edited q
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from sqlflow.errors import SchemaChanged, StepError
 
@@ -21,8 +23,7 @@ FORMAT = 1
 _EDITED = frozenset({ChangeKind.NEW_NULLABLE, ChangeKind.WIDENED, ChangeKind.RELAXED, ChangeKind.REMOVED})
 
 
-@dataclass(frozen=True)
-class Baseline:
+class Baseline(Struct, frozen=True):
     """Columns as remembered. `text` tells which query made them; `accepted` that a person has said yes to them."""
 
     schema: TableSchema

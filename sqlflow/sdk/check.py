@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
+
+from msgspec import Struct, field
 
 from sqlflow.errors import CheckFailed
 
@@ -18,8 +19,7 @@ CheckScope = Literal["batch", "target"]
 CheckSeverity = Literal["error", "warn"]
 
 
-@dataclass(frozen=True)
-class RowTest:
+class RowTest(Struct, frozen=True):
     """A SQL boolean that is true for a bad row. All row tests of a table share one scan."""
 
     fails: str
@@ -27,8 +27,7 @@ class RowTest:
     """The columns worth showing of a bad row; empty: all."""
 
 
-@dataclass(frozen=True)
-class TableTest:
+class TableTest(Struct, frozen=True):
     """An expression of SQL aggregates, and what its value says is wrong (None: nothing).
 
     Shares the scan of the row tests, unless it looks at some of the rows only.
@@ -38,8 +37,7 @@ class TableTest:
     complaint: Callable[[Any], str | None]
 
 
-@dataclass(frozen=True)
-class QueryTest:
+class QueryTest(Struct, frozen=True):
     """A query whose every row is a failure. A scan of its own."""
 
     sql: str
@@ -71,8 +69,7 @@ class CheckKind(ABC):
         """Write the SQL that finds failures in `relation`, which is SQL text that may follow FROM."""
 
 
-@dataclass(frozen=True)
-class Check:
+class Check(Struct, frozen=True):
     """A check of a document, ready to run against any relation."""
 
     name: str
@@ -87,8 +84,7 @@ class Check:
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class CheckResult:
+class CheckResult(Struct, frozen=True):
     """What a check found. `failures` of `total` rows; `sample` holds some of them, column by column."""
 
     name: str

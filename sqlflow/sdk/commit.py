@@ -6,9 +6,10 @@ Values; nothing here reads or writes.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
+
+from msgspec import Struct, field
 
 from .check import Check, CheckResult
 from .config import ColumnSpec
@@ -19,8 +20,7 @@ from .schema import Policy, TableSchema
 from .state import Memory
 
 
-@dataclass(frozen=True)
-class Token:
+class Token(Struct, frozen=True):
     """Names one commit: a step of a run, which attempt, and which part of it."""
 
     run: str
@@ -29,15 +29,14 @@ class Token:
     pipeline: str = ""
     part: str | None = None
     """Names one of several commits of an attempt; the step has ended with the commit that names none."""
-    fingerprint: str | None = field(default=None, repr=False, compare=False)
+    fingerprint: str | None = None
     """What the step is and what it read, so that unchanged work is recognised; kept in the ledger."""
 
     def __str__(self) -> str:
         return "/".join(str(p) for p in (self.run, self.step, self.attempt, self.part) if p is not None)
 
 
-@dataclass(frozen=True)
-class Batch:
+class Batch(Struct, frozen=True):
     """What a batch is to become: which table it meets and how, and what its columns must be.
 
     `once` says that the batch is used a single time, so that it may stay a query until it is published.
@@ -58,8 +57,7 @@ class Batch:
     """Whether numbers are read from their text, since the fast way has raised `Imprecise`."""
 
 
-@dataclass(frozen=True)
-class Staged:
+class Staged(Struct, frozen=True):
     """A batch ready to be checked and published.
 
     `relation` is SQL text that may follow FROM. A batch that is used once may stay a query until it is published
@@ -80,8 +78,7 @@ class Staged:
         return self.source.parameters if self.source is not None and not self.materialized else {}
 
 
-@dataclass(frozen=True)
-class Deletion:
+class Deletion(Struct, frozen=True):
     """Which rows a batch takes away. `marker`: rows of the batch in which this column is true.
 
     `missing`: rows whose key the batch does not hold, as long as they are not more than `max_share` of the target.
@@ -93,8 +90,7 @@ class Deletion:
     max_share: float = 0.1
 
 
-@dataclass(frozen=True)
-class Versioning:
+class Versioning(Struct, frozen=True):
     """How versions are told apart: `at` is the column that holds their time, else `time` is."""
 
     time: datetime
@@ -103,8 +99,7 @@ class Versioning:
     """Columns whose change makes a version; empty: all but the key and `at`."""
 
 
-@dataclass(frozen=True)
-class Interval:
+class Interval(Struct, frozen=True):
     """The rows that a batch replaces: those whose `column` lies in it, `start` inclusive, `end` exclusive."""
 
     column: str
@@ -112,8 +107,7 @@ class Interval:
     end: datetime
 
 
-@dataclass(frozen=True)
-class TableWrite:
+class TableWrite(Struct, frozen=True):
     """A staged batch meets its target. Columns meet by name."""
 
     staged: Staged
@@ -144,8 +138,7 @@ class TableWrite:
         return self.staged.batch.columns
 
 
-@dataclass(frozen=True)
-class ViewWrite:
+class ViewWrite(Struct, frozen=True):
     """A view whose definition holds every value as a typed literal."""
 
     target: str
@@ -153,16 +146,14 @@ class ViewWrite:
     adopt: bool = False
 
 
-@dataclass(frozen=True)
-class ScriptWrite:
+class ScriptWrite(Struct, frozen=True):
     """Statements run in order, each with the parameters that it uses."""
 
     statements: tuple[tuple[str, Mapping[str, Any]], ...]
     targets: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class SetAside:
+class SetAside(Struct, frozen=True):
     """Rows that go to a quarantine table. `relation` holds them: their own columns (`schema`), and the reason.
 
     `sqlflow_check` names the checks that failed; `sqlflow_raw` is the text of a row that could not be read.
@@ -174,8 +165,7 @@ class SetAside:
     rows: int
 
 
-@dataclass(frozen=True)
-class Commit:
+class Commit(Struct, frozen=True):
     """Everything that becomes visible at once. `write` None records only that the step is done.
 
     `checks` hold on `target` after writing and before the commit. `state` is what the step remembers of `target`.
@@ -195,8 +185,7 @@ class Commit:
     aside: tuple[SetAside, ...] = ()
 
 
-@dataclass(frozen=True)
-class Published:
+class Published(Struct, frozen=True):
     """What a commit did."""
 
     rows: RowCounts

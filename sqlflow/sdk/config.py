@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
 from functools import lru_cache
 from typing import Annotated, Any, Union, get_args, get_origin
 
+from msgspec import Struct
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -87,8 +87,7 @@ Source = Annotated[Endpoint, Role.SOURCE]
 Destination = Annotated[Endpoint, Role.DESTINATION]
 
 
-@dataclass(frozen=True)
-class Objection:
+class Objection(Struct, frozen=True):
     """Something that a guest finds wrong with its options; `option` is the key it belongs to."""
 
     option: str

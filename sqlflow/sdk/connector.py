@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, TypeVar
+
+from msgspec import Struct, field
 
 from sqlflow.errors import ErrorKind, StepError
 
@@ -43,8 +44,7 @@ class NoOptions(ConfigModel):
     """The model of a connector that has nothing to configure in this place."""
 
 
-@dataclass(frozen=True)
-class Select:
+class Select(Struct, frozen=True):
     """Rows as a SELECT in an engine's dialect; the engine runs it at its own speed.
 
     `setup` and `teardown` are statements around it, such as attaching another database. `explain` turns an
@@ -67,8 +67,7 @@ class Select:
     """Whether `typed` reads numbers from their digits, so that a decimal may be read with more places than it keeps."""
 
 
-@dataclass(frozen=True)
-class ArrowStream:
+class ArrowStream(Struct, frozen=True):
     """Rows as record batches. `open` is called once, by whoever consumes them, and the reader is closed by them.
 
     `cancel` makes an `open` or a read that waits in another thread fail at once; it may be called at any time.
@@ -78,8 +77,7 @@ class ArrowStream:
     cancel: Callable[[], None] | None = None
 
 
-@dataclass(frozen=True)
-class ReadRequest:
+class ReadRequest(Struct, frozen=True):
     """What a step wants from a source. `dialects` are those in which the engine takes a native scan.
 
     A connector may push `delta.since` down to its system; rows outside of it are left out afterwards in any case.
@@ -101,8 +99,7 @@ class ReadRequest:
     a connector that sends more of them calls it before each."""
 
 
-@dataclass(frozen=True)
-class FileVersion:
+class FileVersion(Struct, frozen=True):
     """A file as it was seen: its path, and what tells that it has changed (size in bytes, and a time or an etag)."""
 
     path: str
@@ -123,8 +120,7 @@ class Rows(Protocol):
         """Stream the rows as Arrow record batches."""
 
 
-@dataclass(frozen=True)
-class WriteRequest:
+class WriteRequest(Struct, frozen=True):
     """How rows are to meet what is there. `token` names this write, so that a repeated one can be recognised."""
 
     config: Any
@@ -139,8 +135,7 @@ class WriteRequest:
     """Waits until `rate_limit` of the connection lets one more request go; the first one has waited already."""
 
 
-@dataclass(frozen=True)
-class WriteResult:
+class WriteResult(Struct, frozen=True):
     """What was written: rows, bytes (None: not known) and where, as a person would say it."""
 
     rows: int | None
@@ -148,8 +143,7 @@ class WriteResult:
     places: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class ConnectionReport:
+class ConnectionReport(Struct, frozen=True):
     """What testing a connection showed: None where it was not found out, or where there is nothing to find out.
 
     `facts` are further things for a person to read. How long the test took is measured by whoever asks for it.
@@ -184,8 +178,7 @@ class ConnectionReport:
         return cls(False, told, facts, heard, known, can_read=read, kind=kind)
 
 
-@dataclass(frozen=True)
-class Example:
+class Example(Struct, frozen=True):
     """Options that make up a document which validates; those that are required and not told here are made up."""
 
     config: Mapping[str, Any] = field(default_factory=dict)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+
+from msgspec import Struct
 
 from .commit import Token
 from .connector import never
@@ -13,8 +14,7 @@ from .engine import Session
 from .state import StepMemory
 
 
-@dataclass(frozen=True)
-class Window:
+class Window(Struct, frozen=True):
     """Which rows a run was asked for. `since` and `until` are half-open and do not move a watermark."""
 
     full_refresh: bool = False
@@ -34,8 +34,7 @@ ALWAYS = Window()
 """Nothing was asked for: what is new is read."""
 
 
-@dataclass(frozen=True)
-class StepContext:
+class StepContext(Struct, frozen=True):
     """One attempt of one step. The session is this attempt's own; relative paths start at `folder`."""
 
     session: Session

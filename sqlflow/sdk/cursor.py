@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
+from msgspec import Struct, field
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 from sqlflow.errors import SchemaChanged, StepError
@@ -77,8 +77,7 @@ class _OrColumn:
 CursorOption = Annotated[Cursor, BeforeValidator(_long_form), _OrColumn]
 
 
-@dataclass(frozen=True)
-class Bound:
+class Bound(Struct, frozen=True):
     """One end of a range: a value as the engine writes it, and its SQL type (None: that of the column)."""
 
     text: str
@@ -94,8 +93,7 @@ class Bound:
         return f"CAST({literal(self.text)} AS {self.type or column_type})"
 
 
-@dataclass(frozen=True)
-class CursorRange:
+class CursorRange(Struct, frozen=True):
     """The rows that a step wants: those whose cursor lies in a range. A connector may return more, never fewer."""
 
     column: str
@@ -134,8 +132,7 @@ class CursorRange:
         return f"({inside}) OR {name} IS NULL" if self.nulls else inside
 
 
-@dataclass(frozen=True)
-class Delta:
+class Delta(Struct, frozen=True):
     """What a step asks of its source: which rows, which files, and what the columns are known to be.
 
     `values` are those of `$watermark`, `$start` and `$end` where a query uses them.

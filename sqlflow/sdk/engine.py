@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
+
+from msgspec import Struct
 
 from .check import Check, CheckResult
 from .commit import Batch, Commit, Published, SetAside, Staged, Token
@@ -25,8 +26,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-@dataclass(frozen=True)
-class TableInfo:
+class TableInfo(Struct, frozen=True):
     """A table or view of the warehouse. `owned`: SQLFlow has committed to it before."""
 
     name: str
@@ -132,8 +132,7 @@ class Session(Protocol):
         """Roll back what is open and let go. Closing the first session closes the warehouse."""
 
 
-@dataclass(frozen=True)
-class Opening:
+class Opening(Struct, frozen=True):
     """How a warehouse is to be opened. `folder` is where temporary files may go when nothing else is said."""
 
     location: StorageLocation

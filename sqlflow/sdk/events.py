@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar, Literal
+
+from msgspec import Struct, field
+from msgspec.structs import asdict
 
 StepState = Literal["pending", "running", "succeeded", "failed", "skipped", "cancelled"]
 RunStatus = Literal["running", "succeeded", "failed", "cancelled"]
 
 
-@dataclass(frozen=True)
-class RowCounts:
+class RowCounts(Struct, frozen=True):
     """Rows that a step read and what it did to its target; None where it cannot be known."""
 
     read: int | None = None
@@ -28,8 +29,7 @@ class RowCounts:
         return RowCounts(*(None if a is None and b is None else (a or 0) + (b or 0) for a, b in pairs))
 
 
-@dataclass(frozen=True)
-class Event:
+class Event(Struct, frozen=True):
     """Something that happened, and when (UTC)."""
 
     name: ClassVar[str]
@@ -37,12 +37,11 @@ class Event:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the event as JSON-ready data, its name first."""
-        data = {k: vars(v) if isinstance(v, RowCounts) else v for k, v in vars(self).items()}
+        data = {k: asdict(v) if isinstance(v, RowCounts) else v for k, v in asdict(self).items()}
         return {"event": self.name, **data, "at": self.at.isoformat()}
 
 
-@dataclass(frozen=True)
-class RunStarted(Event):
+class RunStarted(Event, frozen=True):
     """The plan is made and the first step is about to start."""
 
     name: ClassVar[str] = "run_started"
@@ -52,8 +51,7 @@ class RunStarted(Event):
     steps: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class StepStarted(Event):
+class StepStarted(Event, frozen=True):
     """An attempt of a step begins; attempts count from 1."""
 
     name: ClassVar[str] = "step_started"
@@ -62,8 +60,7 @@ class StepStarted(Event):
     attempt: int
 
 
-@dataclass(frozen=True)
-class StepRetried(Event):
+class StepRetried(Event, frozen=True):
     """An attempt failed in a way that may pass; the next one comes after `delay_s` seconds."""
 
     name: ClassVar[str] = "step_retried"
@@ -73,8 +70,7 @@ class StepRetried(Event):
     error: str
 
 
-@dataclass(frozen=True)
-class StepWarned(Event):
+class StepWarned(Event, frozen=True):
     """Something the user should know that does not stop the step."""
 
     name: ClassVar[str] = "step_warned"
@@ -82,8 +78,7 @@ class StepWarned(Event):
     message: str
 
 
-@dataclass(frozen=True)
-class StepFinished(Event):
+class StepFinished(Event, frozen=True):
     """A step reached its end, whichever. `reason` says why it was skipped or what failed."""
 
     name: ClassVar[str] = "step_finished"
@@ -97,8 +92,7 @@ class StepFinished(Event):
     summary: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class RunFinished(Event):
+class RunFinished(Event, frozen=True):
     """Everything has ended and been recorded."""
 
     name: ClassVar[str] = "run_finished"

@@ -7,12 +7,12 @@ at run time every call is plain Python. A plugin is a module with some of these 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
 import pluggy
+from msgspec import Struct
 
 from sqlflow.errors import PluginBroken
 from sqlflow.problem import did_you_mean
@@ -33,8 +33,7 @@ if TYPE_CHECKING:
 GROUP = "sqlflow"
 
 
-@dataclass(frozen=True)
-class Late:
+class Late(Struct, frozen=True):
     """Stands for a class that is imported only when a document uses its name: `Late("csv", "my_plugin.csv:Csv")`.
 
     Any hook but functions, observers and commands may return it in the place of the class.

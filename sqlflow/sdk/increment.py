@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from sqlflow.errors import StepError
 
@@ -20,8 +21,7 @@ _ENDLESS = re.compile(r"FLOAT|DOUBLE|DATE|TIMESTAMP.*")
 """Types with values above all others: infinity, and NaN."""
 
 
-@dataclass(frozen=True)
-class Increment:
+class Increment(Struct, frozen=True):
     """The rows that one run of a step is about. `watermark` is the one remembered, None before the first run."""
 
     cursor: Cursor

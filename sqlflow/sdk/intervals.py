@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+
+from msgspec import Struct
 
 from sqlflow.errors import StepError
 
 DAY = timedelta(days=1)
 
 
-@dataclass(frozen=True, order=True)
-class Span:
+class Span(Struct, frozen=True, order=True):
     """A stretch of time in UTC; `end` is not part of it."""
 
     start: datetime
     end: datetime
 
 
-@dataclass(frozen=True)
-class Grid:
+class Grid(Struct, frozen=True):
     """Intervals of one size, side by side from `origin` on. `whole_days`: its bounds are dates."""
 
     origin: datetime

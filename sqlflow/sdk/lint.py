@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
+
+from msgspec import Struct, field
 
 from .config import ConfigModel, Role, roles
 from .step import StepInput, StepPlan
@@ -18,8 +19,7 @@ LintLevel = Literal["off", "warn", "error"]
 DocumentPath = tuple["str | int", ...]
 
 
-@dataclass(frozen=True)
-class SqlSpot:
+class SqlSpot(Struct, frozen=True):
     """A word of a piece of SQL: the field that holds it, as in `StepInput.sql`, and its character."""
 
     word: str
@@ -27,8 +27,7 @@ class SqlSpot:
     offset: int
 
 
-@dataclass(frozen=True)
-class LintStep:
+class LintStep(Struct, frozen=True):
     """A step as a rule sees it. Steps of one `for_each` are seen one by one; `id` is the one in the document."""
 
     id: str
@@ -55,8 +54,7 @@ class LintStep:
         return role in roles(kind).values()
 
 
-@dataclass(frozen=True)
-class LintPipeline:
+class LintPipeline(Struct, frozen=True):
     """A pipeline as a rule sees it. The project file itself, and documents of tests, have no steps."""
 
     name: str
@@ -82,8 +80,7 @@ class LintPipeline:
     """Places of options that the owner of a connector has declared to be secrets."""
 
 
-@dataclass(frozen=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """Something that is likely not meant. `path` is its place in the document, `spot` one inside SQL of the step."""
 
     message: str

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from enum import Enum
 from typing import Literal
+
+from msgspec import Struct
 
 from .sqltext import fold
 
@@ -18,8 +19,7 @@ VALUELESS = '"NULL"'
 """The type that DuckDB gives to a column in which it has seen no value."""
 
 
-@dataclass(frozen=True)
-class Column:
+class Column(Struct, frozen=True):
     """A column: its name, its SQL type as DuckDB writes it, and whether it may be NULL (None: not known).
 
     An empty type is one that no value has shown yet.
@@ -30,8 +30,7 @@ class Column:
     nullable: bool | None = None
 
 
-@dataclass(frozen=True)
-class TableSchema:
+class TableSchema(Struct, frozen=True):
     """The columns of a table or of a batch, in order."""
 
     columns: tuple[Column, ...]
@@ -74,8 +73,7 @@ class ChangeKind(Enum):
 PERMITTED = frozenset({ChangeKind.NEW_NULLABLE, ChangeKind.WIDENED, ChangeKind.RELAXED})
 
 
-@dataclass(frozen=True)
-class Change:
+class Change(Struct, frozen=True):
     """One difference between two schemas: what the column was and what it is."""
 
     kind: ChangeKind

@@ -9,10 +9,12 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any, ClassVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from sqlflow.errors import DocumentError, SQLFlowError
 from sqlflow.problem import Problem
@@ -22,8 +24,7 @@ PIECE = 8
 """Characters in a row that are never shown of a secret beside an ellipsis; twice as many are shown nowhere."""
 
 
-@dataclass(frozen=True)
-class SecretPlace:
+class SecretPlace(Struct, frozen=True):
     """Where a secret is asked for: the project's folder, and a way to warn, with a message and a hint."""
 
     folder: Path

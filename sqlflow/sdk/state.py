@@ -6,10 +6,11 @@ Knows no database: an engine keeps the entries, appends and never changes them, 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import Any
+
+from msgspec import Struct
 
 from sqlflow.errors import StepError
 
@@ -22,8 +23,7 @@ SCHEMA = "schema"  #: the columns that the source had at the last good run
 KINDS = (WATERMARK, FILE, INTERVAL, SCHEMA)
 
 
-@dataclass(frozen=True)
-class Memory:
+class Memory(Struct, frozen=True):
     """Something to remember. `value` is JSON-ready; None forgets what was remembered under that name."""
 
     kind: str
@@ -31,8 +31,7 @@ class Memory:
     value: Mapping[str, Any] | None
 
 
-@dataclass(frozen=True)
-class StateEntry:
+class StateEntry(Struct, frozen=True):
     """Something remembered: of whom, what, and by which run. `value` None: forgotten on purpose.
 
     `fault` says why a value cannot be read; then it is None too.

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
+
+from msgspec import Struct, field
 
 from .check import Check, CheckResult, CheckScope
 from .config import ConfigModel, Objection, Role, roles, values_at
@@ -20,8 +21,7 @@ from .events import RowCounts
 from .schema import TableSchema
 
 
-@dataclass(frozen=True)
-class BoundStatement:
+class BoundStatement(Struct, frozen=True):
     """One SQL statement with the values of the parameters that it uses, and the tables it touches."""
 
     sql: str
@@ -40,8 +40,7 @@ class BoundStatement:
     """The character of its text where it starts."""
 
 
-@dataclass(frozen=True)
-class BoundEndpoint:
+class BoundEndpoint(Struct, frozen=True):
     """A connector with its validated config and options. `label` is how messages name it."""
 
     connector: Connector[Any]
@@ -59,8 +58,7 @@ class BoundEndpoint:
         return self.connector.place(self.config, self.options)
 
 
-@dataclass(frozen=True)
-class StepInput:
+class StepInput(Struct, frozen=True):
     """A step's own part of the document, ready to use. Keys of the maps are field names."""
 
     config: Any
@@ -73,8 +71,7 @@ class StepInput:
         return self.sql[name][0]
 
 
-@dataclass(frozen=True)
-class StepPlan:
+class StepPlan(Struct, frozen=True):
     """What a step will do: tables read and written, and how. Names are as in the document."""
 
     reads: frozenset[str] = frozenset()
@@ -98,8 +95,7 @@ class StepPlan:
     objections: tuple[Objection, ...] = ()
 
 
-@dataclass(frozen=True)
-class StepExecutionResult:
+class StepExecutionResult(Struct, frozen=True):
     """What a step did. A step that returns has committed."""
 
     rows: RowCounts = field(default_factory=RowCounts)

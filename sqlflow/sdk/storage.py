@@ -7,15 +7,15 @@ but the one it is asked for.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
+
+from msgspec import Struct
 
 from .config import ConfigModel
 
 
-@dataclass(frozen=True)
-class StorageLocation:
+class StorageLocation(Struct, frozen=True):
     """What an engine needs to open the warehouse.
 
     `path` is a file (None: in memory, gone with the session). `exists` tells whether there is something to open.

@@ -14,11 +14,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, get_type_hints, overload
 from uuid import UUID
+
+from msgspec import Struct
 
 from sqlflow.errors import PluginError
 
@@ -28,8 +29,7 @@ UDF_TYPES: dict[Any, str] = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Udf:
+class Udf(Struct, frozen=True):
     """A function for SQL: its name, the SQL types of its parameters and of its result.
 
     `null_input` lets the function see NULL; otherwise NULL in any argument gives NULL without a call.

@@ -7,7 +7,9 @@ the same everywhere.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from sqlflow.errors import Imprecise, StepError
 
@@ -40,8 +42,7 @@ Reading = Callable[[Delta], Select | ArrowStream]
 """Says where rows come from, given which are wanted. May be called twice."""
 
 
-@dataclass(frozen=True)
-class Landing:
+class Landing(Struct, frozen=True):
     """One batch on its way into a table. `text` tells which query its columns come from.
 
     `token` may name a part of the attempt; `interval` is the stretch of time that the batch replaces.

@@ -6,16 +6,16 @@ Unlike nodes, pieces say nothing of what a value means; they are for whoever lay
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from msgspec import Struct, field
 
 from .text import events
 
 Kind = Literal["scalar", "alias", "map", "seq"]
 
 
-@dataclass
-class Piece:
+class Piece(Struct):
     """A scalar, an alias, a mapping (its items are keys and values in turn) or a list, by its characters."""
 
     kind: Kind

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, TypeVar
 
+from msgspec import Struct, field
 from pydantic import BaseModel, ValidationError
 
 from sqlflow.problem import Mark, Problem, closest
@@ -24,8 +24,7 @@ from .wording import complaint, describe
 M = TypeVar("M", bound=BaseModel)
 
 
-@dataclass
-class Diagnosis:
+class Diagnosis(Struct):
     """Collects the problems of one document, and what could not be decided here."""
 
     source: Source
@@ -52,8 +51,7 @@ class Diagnosis:
         return bool(self.undefined) or any(p.severity == "error" for p in self.problems)
 
 
-@dataclass
-class Filled:
+class Filled(Struct):
     """Plain data with values in place of expressions; `texts` were filled from outside, `unknown` not at all."""
 
     data: Any

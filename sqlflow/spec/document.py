@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from msgspec import Struct
+from msgspec.structs import replace
 from pydantic import BaseModel
 
 from .diagnosis import Diagnosis
@@ -14,8 +15,7 @@ from .node import Mapping, Node, Source
 M = TypeVar("M", bound=BaseModel)
 
 
-@dataclass(frozen=True)
-class Document(Generic[M]):
+class Document(Struct, Generic[M], frozen=True):
     """One YAML document. `model` is None when it is too broken to go on; `diagnosis` always tells why."""
 
     path: Path

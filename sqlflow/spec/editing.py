@@ -10,8 +10,9 @@ import json
 import re
 from bisect import bisect_right
 from collections.abc import Mapping as Map
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from .node import Mapping, Node, Path_, Scalar, Source, find, to_data
 from .text import parse, resolve
@@ -27,8 +28,7 @@ class CannotEdit(Exception):
     """The text is written in a way that cannot be changed without touching something else; says why."""
 
 
-@dataclass(frozen=True)
-class Wish:
+class Wish(Struct, frozen=True):
     """A value: as a plain text, and what stands under `inner` where it is written as a mapping."""
 
     short: str
@@ -72,8 +72,7 @@ def as_block(key: str, values: Map[str, str], *, indent: int = 0, end: str = "\n
     return "".join(line + end for line in lines)
 
 
-@dataclass(frozen=True)
-class _Change:
+class _Change(Struct, frozen=True):
     start: int
     end: int
     text: str

@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Protocol
+
+from msgspec import Struct
 
 _EXPRESSION = re.compile(r"\$(?P<escaped>\$\{)|\$\{(?P<body>[^{}]*)(?P<end>\}?)")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -21,8 +22,7 @@ _BODY = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class Expression:
+class Expression(Struct, frozen=True):
     """One `${...}`: its kind, what it names, and where in the text it stands."""
 
     kind: str
@@ -32,8 +32,7 @@ class Expression:
     default: str | None = None
 
 
-@dataclass(frozen=True)
-class BadExpression:
+class BadExpression(Struct, frozen=True):
     """A `${...}` that means nothing."""
 
     text: str
@@ -41,8 +40,7 @@ class BadExpression:
     reason: str
 
 
-@dataclass(frozen=True)
-class Resolved:
+class Resolved(Struct, frozen=True):
     """A value for an expression. `typed` false: it is text from outside, to be read by the type of its field.
 
     `known` false: there is no value here and now, which is no fault of the document.

@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from .concrete import Piece, pieces
 from .node import Path_, Source
@@ -32,8 +33,7 @@ class CannotLayOut(Exception):
     """The text is written in a way that is not understood well enough to touch it; says why."""
 
 
-@dataclass
-class _Entry:
+class _Entry(Struct):
     """One entry of a block: the comments and the empty line above it, and its own lines."""
 
     name: str

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
 
 from sqlflow.problem import Mark
 
 Path_ = tuple["str | int", ...]
 
 
-@dataclass(slots=True)
-class Scalar:
+class Scalar(Struct):
     """A single value: as YAML 1.2 reads it, and as it was written."""
 
     line: int
@@ -26,8 +26,7 @@ class Scalar:
     end: int = 0
 
 
-@dataclass(slots=True)
-class Sequence:
+class Sequence(Struct):
     """A list."""
 
     line: int
@@ -35,8 +34,7 @@ class Sequence:
     items: list[Node] = field(default_factory=list)
 
 
-@dataclass(slots=True)
-class Mapping:
+class Mapping(Struct):
     """Keys and values in document order."""
 
     line: int
@@ -51,8 +49,7 @@ class Mapping:
 Node = Scalar | Sequence | Mapping
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(Struct, frozen=True, dict=True):
     """A text and the name under which messages show it."""
 
     file: str

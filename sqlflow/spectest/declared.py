@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from sqlflow.errors import DocumentError
 from sqlflow.problem import Mark, Problem
@@ -12,8 +13,7 @@ from sqlflow.project import display, pipeline_of
 from sqlflow.spec import Document, Mapping, Node, Pipeline, Sequence, Source, SpecTest, find, read_document
 
 
-@dataclass(frozen=True)
-class DeclaredTest:
+class DeclaredTest(Struct, frozen=True):
     """A test as it stands in the document `file`. `pipeline` is the document of the steps that it is about."""
 
     test: SpecTest

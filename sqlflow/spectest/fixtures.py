@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Container, Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from sqlflow.registry import Catalog
 from sqlflow.sdk import (
@@ -32,8 +34,7 @@ Look = Callable[[Select], TableSchema]
 """Says which columns a SELECT has that reads nothing but files."""
 
 
-@dataclass(frozen=True)
-class Given:
+class Given(Struct, frozen=True):
     """Rows of a test: a connector that reads them from a file, with its options; without one there are none.
 
     `schema` are the columns of their table, where they are known. `held` are those of the file.
@@ -111,8 +112,7 @@ class Given:
         return explained
 
 
-@dataclass(frozen=True)
-class Fixtures:
+class Fixtures(Struct, frozen=True):
     """Makes the rows of one test readable. `folder` takes the files that it needs; paths start at `beside`."""
 
     catalog: Catalog

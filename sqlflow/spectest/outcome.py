@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
+
+from msgspec import Struct, field
 
 from sqlflow.problem import Mark, Problem
 
 Row = Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class Difference:
+class Difference(Struct, frozen=True):
     """How the rows of one table are not those expected. `columns` are those that were compared.
 
     A pair in `changed` is a row expected and the row nearest to it.
@@ -33,8 +33,7 @@ class Difference:
         return bool(self.missing or self.unexpected or self.changed or self.note)
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """What came of one test. `problem` says why it could not be run, or how it failed, `problems` where that stands."""
 
     name: str

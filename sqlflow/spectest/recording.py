@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from sqlflow.errors import SQLFlowError
 from sqlflow.spec import CannotEdit, recorded, rewrite

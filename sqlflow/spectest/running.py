@@ -8,10 +8,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from threading import local
+
+from msgspec.structs import replace
 
 from sqlflow.compile import Bench, Table, compile_plan
 from sqlflow.errors import DocumentError, SQLFlowError

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
+
+from msgspec import Struct
 
 from .references import CLOCK, KEPT, Reference
 from .syntax import SqlSyntaxError, characters, select_tree
@@ -21,8 +22,7 @@ MOODY = re.compile(
 _NOWHERE = 2**63
 
 
-@dataclass(frozen=True)
-class Habits:
+class Habits(Struct, frozen=True):
     """Places in a query, by their characters."""
 
     stars: tuple[Reference, ...] = ()

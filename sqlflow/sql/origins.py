@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from sqlflow.sdk import fold, fold_name, join_name
 
@@ -16,8 +17,7 @@ Field = tuple[str, str]
 """A table and one of its columns, both as the engine folds them."""
 
 
-@dataclass(frozen=True)
-class Origins:
+class Origins(Struct, frozen=True):
     """For each column of a query, in order, those it is made of; `rows` are those that decide which rows there are.
 
     A column without a name of its own is called `_col_` and its position. `meanings` says in the words of SQL how each

@@ -9,9 +9,11 @@ import hashlib
 import logging
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from sqlflow.sdk import join_name
 
@@ -38,16 +40,14 @@ REFUSED = {
 }
 
 
-@dataclass(frozen=True)
-class Reference:
+class Reference(Struct, frozen=True):
     """A name in SQL and the character where it stands."""
 
     name: str
     offset: int
 
 
-@dataclass(slots=True)
-class References:
+class References(Struct):
     """Everything one statement refers to. `hidden` holds functions behind which tables may hide."""
 
     reads: set[str] = field(default_factory=set)
@@ -61,8 +61,7 @@ class References:
     """The same for texts of one meaning; layout, comments and letter case of keywords do not count."""
 
 
-@dataclass(frozen=True)
-class ParsedStatement:
+class ParsedStatement(Struct, frozen=True):
     """One statement of a script: text, where it starts, its kind, and what it refers to."""
 
     sql: str

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
+
+from msgspec import Struct
 
 from .syntax import connection
 
 
-@dataclass
-class Function:
+class Function(Struct):
     """A function by its name: every way to call it, and what it does."""
 
     name: str

@@ -8,10 +8,11 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
+
+from msgspec import Struct
 
 from sqlflow.errors import Imprecise
 from sqlflow.sdk import (
@@ -42,8 +43,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-@dataclass(frozen=True)
-class Held:
+class Held(Struct, frozen=True):
     """Rows in the engine: what may follow FROM, and their columns."""
 
     relation: str

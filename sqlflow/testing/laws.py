@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar
+
+from msgspec import Struct
 
 from sqlflow.errors import SQLFlowError
 
 from .standing import Standing
 
 
-@dataclass(frozen=True)
-class Quirk:
+class Quirk(Struct, frozen=True):
     """A capability that a guest has not, or has in another way, and the reason, as a user reads it.
 
     Alone it says that the guest refuses with a clear error. With `gives` it says what comes in the place of what the
@@ -39,8 +39,7 @@ class Differs(AssertionError):
         self.got = got
 
 
-@dataclass(frozen=True)
-class Law:
+class Law(Struct, frozen=True):
     """What a test is about: the capability, with the fields of a parametrized case in braces, and what it needs."""
 
     capability: str

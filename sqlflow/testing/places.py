@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(Struct, frozen=True):
     """Somewhere that holds nothing yet, and that only one test knows.
 
     A connector that reads is given something to read: by `prepare`, or by writing it first, or it has rows of its
@@ -41,8 +42,7 @@ class Place:
         return replace(self, **options)
 
 
-@dataclass(frozen=True)
-class Fault:
+class Fault(Struct, frozen=True):
     """Something that is wrong with a place, and how the connector is to sort it.
 
     `kind` is one of transient, authentication, permission, not_found, bad_data; only transient ones are retried.

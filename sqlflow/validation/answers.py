@@ -72,7 +72,7 @@ def _file(found: Sequence[Finding], known: Known, store: Store, files: Files) ->
         if one.wants is not None and one.depends is not None and one.path in known.keys:
             answer = answers[one.path]
             answer.depends.tables = {key: around.get((answer.warehouse, key), NOBODY) for key in one.wants.needs}
-            store.put(known.keys[one.path], answer.data())
+            store.put(known.keys[one.path], answer)
     store.save()
 
 
@@ -106,7 +106,7 @@ def _answer(one: Finding, files: Files) -> Answer:
 def _columns(table: Table) -> Columns:
     if table.schema is None or table.gone:
         return None
-    return [[column.name, column.type, column.nullable] for column in table.schema]
+    return [(column.name, column.type, column.nullable) for column in table.schema]
 
 
 def _place(one: Finding, files: Files) -> str | None:

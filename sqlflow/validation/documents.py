@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from sqlflow.compile import Bench, Compiled, Table
 from sqlflow.pipeline import Draft, Pipeline
@@ -29,8 +31,7 @@ TOGETHER = 200
 """Documents that are parsed together and held in memory at a time."""
 
 
-@dataclass(frozen=True)
-class Held:
+class Held(Struct, frozen=True):
     """A document that has been held. `plan` None: nothing of it could be planned."""
 
     path: Path
@@ -49,8 +50,7 @@ class Held:
         return made_of(self.plan, self.compiled.tables) if self.plan is not None else {}
 
 
-@dataclass(frozen=True)
-class _Planned:
+class _Planned(Struct, frozen=True):
     """A document as far as it could be planned, and the tests in it with the pipeline that they are about.
 
     A document of tests has no plan of its own; elsewhere `tested` is the same as `draft`.

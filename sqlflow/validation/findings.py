@@ -6,9 +6,10 @@ import contextlib
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from sqlflow.cache import Depends, Files
 from sqlflow.compile import Table
@@ -26,8 +27,7 @@ UNSTEADY = frozenset({"SF308", "SF420", "SF426", "SF501"})
 LONGEST = 1_000
 
 
-@dataclass(frozen=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """What is found of a document. `wants` None: nothing of it could be planned."""
 
     path: Path

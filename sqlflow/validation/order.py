@@ -5,8 +5,9 @@ from __future__ import annotations
 import graphlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from sqlflow.compile import Table
 
@@ -14,8 +15,7 @@ Made = Mapping[str, Table]
 """Tables by their folded names."""
 
 
-@dataclass(frozen=True)
-class Wants:
+class Wants(Struct, frozen=True):
     """What a document needs of others, and what it makes: what decides when it is held."""
 
     warehouse: Path | None

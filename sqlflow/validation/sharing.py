@@ -12,10 +12,11 @@ import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 from sqlflow.cache import Files
 from sqlflow.compile import Table
@@ -84,8 +85,7 @@ def processes(count: int) -> int:
     return max(1, min(len(os.sched_getaffinity(0)), count // SHARE, MOST))
 
 
-@dataclass
-class _Share:
+class _Share(Struct):
     """Documents that another process holds."""
 
     pipe: Connection

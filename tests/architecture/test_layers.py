@@ -69,7 +69,7 @@ HOMES = {
     "polars": ("result.py",),
     "pandas": ("result.py",),
 }
-CURRENCY = {"pydantic", "pyarrow"}
+CURRENCY = {"msgspec", "pydantic", "pyarrow"}
 
 
 def test_each_library_has_one_home():

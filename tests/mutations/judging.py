@@ -10,12 +10,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from jsonschema import Draft202012Validator
+from msgspec import Struct
 from pydantic import BaseModel
 
 from sqlflow.compile import Bench
@@ -193,8 +194,8 @@ def _told(value: Any) -> Any:
     """Return a plan as plain data, without places and objects that have no value."""
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json")
-    if is_dataclass(value) and not isinstance(value, type):
-        told = {f.name: _told(getattr(value, f.name)) for f in fields(value) if f.name not in ASIDE}
+    if isinstance(value, Struct):
+        told = {name: _told(getattr(value, name)) for name in value.__struct_fields__ if name not in ASIDE}
         for name in ("connector", "kind"):
             if hasattr(getattr(value, name, None), "name"):
                 told[name] = getattr(value, name).name

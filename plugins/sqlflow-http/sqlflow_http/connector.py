@@ -6,7 +6,6 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +20,7 @@ from sqlflow.sdk import (
     StepError,
     literal,
     quote,
+    replace,
 )
 
 from .objections import objections

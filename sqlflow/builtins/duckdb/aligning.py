@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from sqlflow.sdk import (
     Column,
@@ -31,8 +32,7 @@ _NO_EVIDENCE = frozenset({'"NULL"', "INTEGER", "VARCHAR", "JSON"})
 _DEFINED = re.compile(r'CREATE TABLE (?:"(?:[^"]|"")*"|[^"(])+\(')
 
 
-@dataclass(frozen=True)
-class Alignment:
+class Alignment(Struct, frozen=True):
     """How a batch fits. `changes` alter the target first; `insert_names` are the columns that the batch brings."""
 
     target_names: tuple[str, ...]

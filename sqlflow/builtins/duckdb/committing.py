@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from typing import Any, Literal
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from sqlflow.sdk import (
     CheckResult,
@@ -26,8 +28,7 @@ from .faults import unfit
 from .warehouse import Entry
 
 
-@dataclass
-class Committing:
+class Committing(Struct):
     """One commit on its way. Lives for one call of `run`."""
 
     db: Connection

@@ -7,7 +7,8 @@ between the versions around it. Only rows that come out different are written.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from msgspec import Struct
+from msgspec.structs import replace
 
 from sqlflow.sdk import (
     RowCounts,
@@ -32,8 +33,7 @@ FROM, TO, CURRENT = "valid_from", "valid_to", "is_current"
 NEW, OLD = "temp.sqlflow_history", "temp.sqlflow_known"
 
 
-@dataclass(frozen=True)
-class Shape:
+class Shape(Struct, frozen=True):
     """The columns of a history: those of the rows, those that are watched, and where a version's time comes from."""
 
     key: tuple[str, ...]

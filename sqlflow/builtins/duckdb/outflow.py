@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from sqlflow.sdk import TableSchema
 
 from .connection import Connection
 
 
-@dataclass
-class DuckDbRows:
+class DuckDbRows(Struct):
     """The rows of one query. Taken once."""
 
     db: Connection

@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from sqlflow.sdk import (
     RowCounts,
@@ -30,8 +32,7 @@ from .merging import count, insert, merge
 from .warehouse import STAGE_PREFIX, Entry, beside
 
 
-@dataclass(frozen=True)
-class Done:
+class Done(Struct, frozen=True):
     """What writing did; `total` goes into the ledger."""
 
     rows: RowCounts
@@ -50,8 +51,7 @@ class Done:
         return sum(known) if known else self.rows.read
 
 
-@dataclass(frozen=True)
-class Publication:
+class Publication(Struct, frozen=True):
     """A write that has been looked at and may run. `indexes` are those that the target has afterwards."""
 
     run: Callable[[Connection], Done]

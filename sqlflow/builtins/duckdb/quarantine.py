@@ -6,8 +6,9 @@ The table of a target grows with what it meets: a new column is added, one whose
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from sqlflow.sdk import (
     Check,

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from msgspec import Struct, field
 
 from sqlflow.sdk import CATALOG, fold_name, join_name, literal, quote, split_name
 
@@ -20,8 +21,7 @@ ALIAS = CATALOG
 STAGE_PREFIX = "__sqlflow_stage_"
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """A table or view that exists."""
 
     kind: Literal["table", "view"]
@@ -31,8 +31,7 @@ class Entry:
     """The statement that makes a table as another program made it; empty for what this run has made."""
 
 
-@dataclass
-class Warehouse:
+class Warehouse(Struct):
     """The shared part. `lock` guards the maps; the database guards itself."""
 
     root: Any

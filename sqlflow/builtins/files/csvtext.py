@@ -11,8 +11,9 @@ import io
 import re
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct
 
 from sqlflow.sdk import ENCODING_HINT, StepError
 
@@ -26,12 +27,11 @@ _OTHERS = (";", "\t", "|", ",")
 _NAMES = {";": '";"', "\t": '"\\t" (tab)', "|": '"|"', ",": '","'}
 
 
-@dataclass(frozen=True)
-class CsvShape:
+class CsvShape(Struct, frozen=True):
     """What the text shows: the names of the columns, and a fault that makes reading pointless."""
 
     columns: tuple[str, ...] = ()
-    fatal: StepError | None = field(default=None)
+    fatal: StepError | None = None
 
 
 def inspect(path: Path, options: CsvRead) -> CsvShape:

@@ -5,9 +5,9 @@ An export never shares the engine's transaction, so it must be safe to repeat.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
+from msgspec.structs import replace
 from pydantic import Field
 
 from sqlflow.sdk import (
