@@ -48,7 +48,7 @@ def show(
             }
             for c in schema
         ]
-        gone = book.session.describe(target) is None
+        gone = not book.session.exists(target)
     if output is Output.json:
         accepted = bool(last and last.baseline and last.baseline.accepted)
         show_json({"step": planned.id, "target": target, "accepted": accepted, "columns": rows})

@@ -102,7 +102,7 @@ def accept(book: Book, look: Look) -> None:
 
     """
     target = look.step.given.config.target
-    if book.session.describe(target) is None:
+    if not book.session.exists(target):
         told = f"step {look.step.id!r} has not written {target} yet; its first run takes the columns as they are"
         hint = "run it; `sqlflow schema pin` writes columns into the document"
         raise DocumentError([Problem("SF744", told, None, hint)])

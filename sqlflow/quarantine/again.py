@@ -101,7 +101,7 @@ class Again(TableStep):
         session, mine = context.session, _mine(context)
         table = quarantine_table(given.config.target)
         waiting, unread = 0, 0
-        if session.describe(table) is not None:
+        if session.exists(table):
             counted = f"count(*) FILTER (sqlflow_raw IS NULL), count(sqlflow_raw) FROM {quote_target(table)}"
             waiting, unread = session.fetch(f"SELECT {counted} WHERE {MINE}", mine)[0]
         left = f"; {unread} that could not be read {'stay' if unread > 1 else 'stays'}" if unread else ""

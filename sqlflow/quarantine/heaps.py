@@ -65,7 +65,7 @@ def heaps(session: Session, pipeline: str | None) -> Iterator[Heap]:
 def rows_aside(session: Session, plan: Plan, step: PlannedStep, limit: int) -> list[Mapping[str, Any]]:
     """Return the rows of a step that are set aside, the newest first; `limit` 0 for all."""
     table = table_of(step)
-    if session.describe(table) is None:
+    if not session.exists(table):
         return []
     most = f" LIMIT {limit}" if limit else ""
     found = session.arrow(
@@ -80,7 +80,7 @@ def rows_aside(session: Session, plan: Plan, step: PlannedStep, limit: int) -> l
 def drop(session: Session, plan: Plan, step: PlannedStep) -> int:
     """Delete what a step has set aside; returns how many rows that was."""
     table = table_of(step)
-    if session.describe(table) is None:
+    if not session.exists(table):
         return 0
     mine = {"pipeline": plan.pipeline, "step": step.id}
     count = int(session.fetch(f"SELECT count(*) FROM {quote_target(table)} WHERE {MINE}", mine)[0][0])

@@ -49,6 +49,6 @@ class StepContext(Struct, frozen=True):
 
     def memory(self, target: str) -> StepMemory:
         """Return what the step remembers of a table; nothing when that is gone, whatever the state says."""
-        if self.session.describe(target) is None:
+        if not self.session.exists(target):
             return StepMemory(lambda: ())
         return self.state.of(target)

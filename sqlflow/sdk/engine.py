@@ -52,6 +52,9 @@ class Session(Protocol):
     def register(self, function: Udf) -> None:
         """Make a function callable from SQL in every fork."""
 
+    def exists(self, table: str) -> bool:
+        """Tell whether there is a table or view of that name."""
+
     def describe(self, table: str) -> TableInfo | None:
         """Return what is known of a table or view, or None when there is none."""
 

@@ -154,7 +154,7 @@ def _made(staging: Staging, name: str, session: Session) -> tuple[str, TableSche
     path = staging.outputs.get(name)
     if path is not None and not path.exists():
         return "the export did not run"
-    if path is None and session.describe(name) is None:
+    if path is None and not session.exists(name):
         return "nothing wrote it"
     dialects = frozenset({session.dialect})
     sql = all_rows(name) if path is None else staging.fixtures.of_file(name, "parquet", path).read(dialects).sql

@@ -25,7 +25,7 @@ from sqlflow.sdk import (
 from . import checking, inventory, ledger, publishing, quarantine, state
 from .connection import Connection
 from .faults import unfit
-from .warehouse import Entry
+from .warehouse import Entry, Unique
 
 
 class Committing(Struct):
@@ -40,6 +40,8 @@ class Committing(Struct):
     before: dict[str, int | None] = field(default_factory=dict)
     """Which tables a script found."""
     line: int = 0
+    unique: Unique | None = None
+    """What is known of the keys of the target now."""
     changed: bool = False
 
     def run(self) -> Published:
@@ -110,7 +112,10 @@ class Committing(Struct):
             memories += commit.learned(self.schema)
         makes = plan is not None and plan.makes
         self.changed = commit.write is not None and (makes or done.changed)
-        self.line = ledger.append(self.db, token, self.targets, done.total, made=makes, changed=self.changed)
+        self.unique = done.unique
+        self.line = ledger.append(
+            self.db, token, self.targets, done.total, made=makes, changed=self.changed, unique=done.unique
+        )
         beside = replace(token, part=token.part or "aside")  # what ends a step is the line of its target
         for aside in commit.aside:
             if aside.rows or aside.table in self.fresh:
@@ -122,7 +127,7 @@ class Committing(Struct):
                 state.forget_target(self.db, token, table, self.line, own=True)
         state.remember(self.db, token, commit.target, memories, warehouse.next_line())
         if memories and commit.target:
-            warehouse.remembered(commit.target, now=True)
+            warehouse.remember(commit.target)
 
     def _identities(self) -> dict[str, int | None]:
         """Return a number for each table of a script that steps remember; it is another one when it is made anew."""
@@ -143,7 +148,7 @@ class Committing(Struct):
         warehouse, write = self.db.warehouse, self.commit.write
         for target in self.targets if self.changed else ():
             if target is not None:
-                warehouse.moved(target, self.line)
+                warehouse.moved(target, self.line, self.unique)
         for name in self.fresh:
             warehouse.note(name, Entry("table"), made=True)
         if isinstance(write, ScriptWrite):

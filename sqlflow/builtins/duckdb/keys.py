@@ -30,20 +30,14 @@ def check_keys(db: Connection, write: TableWrite) -> None:
     unique = write.mode in ("merge", "append", "scd2") and write.on_duplicate == "error"
     at, names = write.versioning and write.versioning.at, _group(write)
     keys = columns_list(names)
-    counted = ", ".join(f"count(*) - count({quote(c)})" for c in write.key)
-    nulls = db.execute(f"SELECT {counted} FROM {batch}")[0]
-    for column, count in zip(write.key, nulls, strict=True):
-        if count:
-            raise StepError(
-                f"key column {column!r} is NULL in {count} rows of the batch for {write.target}",
-                hint="a key identifies a row; filter these rows in the source or choose another key",
-                code="SF706",
-            )
     if not unique:
+        _refuse_nulls(db, write)
         return
     rows = f"(SELECT DISTINCT * FROM {batch})" if at else batch
-    found = db.execute(f"SELECT {keys}, count(*) FROM {rows} GROUP BY ALL HAVING count(*) > 1 LIMIT {SAMPLE}")
+    wrong = " OR ".join(["count(*) > 1", *(f"{quote(c)} IS NULL" for c in write.key)])
+    found = db.execute(f"SELECT {keys}, count(*) FROM {rows} GROUP BY {keys} HAVING {wrong} LIMIT {SAMPLE}")
     if found:
+        _refuse_nulls(db, write)
         shown = "; ".join(
             ", ".join(f"{c} = {v!r}" for c, v in zip(names, row, strict=False)) + f" ({row[-1]} rows)" for row in found
         )
@@ -52,6 +46,18 @@ def check_keys(db: Connection, write: TableWrite) -> None:
             hint="write on_duplicate: first or last with order_by: [column], or make the key wider",
             code="SF705",
         )
+
+
+def _refuse_nulls(db: Connection, write: TableWrite) -> None:
+    counted = ", ".join(f"count(*) - count({quote(c)})" for c in write.key)
+    nulls = db.execute(f"SELECT {counted} FROM {write.staged.relation}")[0]
+    for column, count in zip(write.key, nulls, strict=True):
+        if count:
+            raise StepError(
+                f"key column {column!r} is NULL in {count} rows of the batch for {write.target}",
+                hint="a key identifies a row; filter these rows in the source or choose another key",
+                code="SF706",
+            )
 
 
 def deduplicated(write: TableWrite) -> str:

@@ -8,21 +8,28 @@ from sqlflow.sdk import StepError, Token
 
 from .connection import Connection
 from .migrations import STATE
-from .warehouse import key
+from .warehouse import Unique, key
 
 
 def append(
-    db: Connection, token: Token, targets: Sequence[str | None], rows: int | None, *, made: bool, changed: bool
+    db: Connection,
+    token: Token,
+    targets: Sequence[str | None],
+    rows: int | None,
+    *,
+    made: bool,
+    changed: bool,
+    unique: Unique | None = None,
 ) -> int:
     """Write the lines of a commit and return their number, which grows with every commit.
 
-    `made`: it created the target, or replaced it whole. `changed`: rows are other than before.
+    `made`: it created the target, or replaced it whole. `changed`: rows are other than before. `unique`: its keys are.
     """
     line = db.warehouse.next_line()
     for target in targets or (None,):
         db.execute(
             f"INSERT INTO {STATE}.commits VALUES ($line, $run, $pipeline, $step, $part, $target, $attempt, $rows, "
-            "$made, $changed, $fingerprint, now())",
+            "$made, $changed, $fingerprint, now(), $unique_key, $held)",
             {
                 "line": line,
                 "run": token.run,
@@ -35,6 +42,8 @@ def append(
                 "made": made,
                 "changed": changed,
                 "fingerprint": token.fingerprint if token.part is None else None,
+                "unique_key": unique.key if unique else None,
+                "held": unique.rows if unique else None,
             },
         )
     return line

@@ -18,14 +18,23 @@ NUMBERED = "sqlflow_numbered"
 _FIXED_WIDTH = re.compile(r"(?!.*\])(U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL|BOOLEAN|DATE|TIME|UUID)")
 
 
-def merge(db: Connection, write: TableWrite, alignment: Alignment) -> RowCounts:
+def merge(db: Connection, write: TableWrite, alignment: Alignment, *, unique: bool = False) -> RowCounts:
     """Replace the matched rows that differ and insert the new ones; equal rows are not touched.
+
+    `unique`: no two rows of the target have the same key. If all of the batch is newer than the target, too, there is
+    nothing to compare: as many rows are new as are not deleted.
 
     The target is joined once: what was met, and whether it differs, is kept as pairs of row ids, and everything else
     works on that. A key that the target holds more than once becomes one row; the others count as deleted.
     """
     target, carried = quote_target(write.target), alignment.carried
     alignment.apply(db, write.target)
+    if unique and not carried and _overtakes(db, write, alignment):
+        match = key_match(write.key, TARGET, BATCH)
+        rows = write.staged.rows or 0
+        met = count(db, f"DELETE FROM {target} {TARGET} USING {write.staged.relation} {BATCH} WHERE {match}")
+        insert(db, write.target, write.staged.relation, alignment, {})
+        return RowCounts(read=rows, inserted=max(0, rows - met), updated=min(rows, met), deleted=max(0, met - rows))
     hidden = any(fold(name) == "rowid" for name in alignment.target_names)  # a column of that name hides DuckDB's own
     batch, row, rows = _numbered(db, write, hidden=hidden)
     _meet(db, write, alignment, batch, row, hidden=hidden)
@@ -46,6 +55,23 @@ def merge(db: Connection, write: TableWrite, alignment: Alignment) -> RowCounts:
         updated = insert(db, write.target, again, alignment, {}, carried)
     db.execute(f"DROP TABLE {MET}")
     return RowCounts(read=write.staged.rows, inserted=inserted, updated=updated, deleted=deleted - updated)
+
+
+def _overtakes(db: Connection, write: TableWrite, alignment: Alignment) -> bool:
+    """Tell whether every row of a batch that is kept as a table has a later cursor than every row of the target."""
+    staged = write.staged
+    if staged.batch.since is None or not staged.materialized or not staged.rows or staged.relation.startswith("("):
+        return False
+    column = staged.schema.get(staged.batch.since.column)
+    if column is None or fold(column.name) not in map(fold, alignment.target_names):
+        return False
+    name = quote(column.name)
+    found = f"SELECT CAST(min({name}) AS VARCHAR) FROM {staged.relation} HAVING count({name}) = count(*)"
+    first = db.execute(found)
+    if not first:
+        return False
+    later = f"SELECT 1 FROM {quote_target(write.target)} WHERE {name} >= CAST($first AS {column.type}) LIMIT 1"
+    return not db.execute(later, {"first": first[0][0]})
 
 
 def _numbered(db: Connection, write: TableWrite, *, hidden: bool) -> tuple[str, str, int]:

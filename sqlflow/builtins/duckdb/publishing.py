@@ -29,7 +29,8 @@ from .connection import Connection
 from .deleting import delete_keys, living, missing_rows
 from .keys import check_keys, deduplicated
 from .merging import count, insert, merge
-from .warehouse import STAGE_PREFIX, Entry, beside
+from .unique import known, unique
+from .warehouse import STAGE_PREFIX, Entry, Unique, beside
 
 
 class Done(Struct, frozen=True):
@@ -37,6 +38,8 @@ class Done(Struct, frozen=True):
 
     rows: RowCounts
     warnings: tuple[str, ...] = ()
+    unique: Unique | None = None
+    """What is known of the keys of the target now."""
 
     @property
     def changed(self) -> bool:
@@ -107,16 +110,23 @@ def _prepared_merge(db: Connection, write: TableWrite, indexes: tuple[tuple[str,
     """Tell the rows that stay from those that go, then merge, then delete."""
     kept, gone = living(_resolved(write))
     alignment = align(db, kept)
+    before = known(db, kept.target, kept.key)
 
     def run(db: Connection) -> Done:
         missing = missing_rows(db, kept)  # a share of the rows that were there before
-        done = Done(merge(db, kept, alignment))
+        done = Done(merge(db, kept, alignment, unique=before is not None))
         deleted = delete_keys(db, kept, gone) if gone else 0
         if missing is not None:
             deleted += count(db, f"DELETE FROM {quote_target(kept.target)} {TARGET} WHERE {missing}")
-        return replace(done, rows=replace(done.rows, deleted=(done.rows.deleted or 0) + deleted))
+        done = replace(done, rows=replace(done.rows, deleted=(done.rows.deleted or 0) + deleted))
+        return replace(done, unique=_still(before, done.rows))
 
     return Publication(run, indexes)
+
+
+def _still(before: Unique | None, rows: RowCounts) -> Unique | None:
+    """Return what is known of keys after rows have come and gone."""
+    return replace(before, rows=before.rows + (rows.inserted or 0) - (rows.deleted or 0)) if before else None
 
 
 def _resolved(write: TableWrite) -> TableWrite:
@@ -137,7 +147,10 @@ def _made(db: Connection, write: TableWrite, entry: Entry | None) -> Done:
         versions = "1 earlier version" if ended == 1 else f"{ended} earlier versions"
         told = f"the history of {write.target} begins anew, without {versions} that it held"
         return Done(RowCounts(read=write.staged.rows, inserted=rows, updated=0, deleted=None), (told,) if ended else ())
-    return _replace(db, living(_resolved(write))[0] if write.mode == "merge" else write, entry)
+    if write.mode == "merge":
+        made = _replace(db, living(_resolved(write))[0], entry)
+        return replace(made, unique=unique(write.key, made.rows.inserted or 0))
+    return _replace(db, write, entry)
 
 
 def _refuse_foreign(db: Connection, target: str, entry: Entry | None, *, adopt: bool) -> None:

@@ -87,6 +87,10 @@ class DuckDbSession:
             )
         self.warehouse.functions.append(function.name)
 
+    def exists(self, table: str) -> bool:
+        """Tell whether there is a table or view of that name."""
+        return self.warehouse.entry(table) is not None
+
     def describe(self, table: str) -> TableInfo | None:
         """Return what is known of a table or view."""
         entry = self.warehouse.entry(table)
@@ -210,7 +214,7 @@ class DuckDbSession:
             for token, target, memories in notes:
                 state.remember(self.db, token, target, memories, self.warehouse.next_line())
         for target in {target for _, target, _ in notes if target}:
-            self.warehouse.remembered(target, now=True)
+            self.warehouse.remember(target)
 
     def version(self, table: str) -> str | None:
         """Name the last commit that changed a table, or what a view reads."""

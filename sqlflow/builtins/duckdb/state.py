@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import Any
 
 from sqlflow.sdk import Memory, StateEntry, Token
@@ -21,14 +22,15 @@ def remember(db: Connection, token: Token, target: str | None, memories: Sequenc
     if not memories:
         return
     owner = {"line": line, "p": token.pipeline, "s": token.step, "t": key(target) if target else "", "run": token.run}
-    entries = [
-        {"kind": m.kind, "name": m.name, "value": None if m.value is None else json.dumps(m.value)} for m in memories
-    ]
+    entries = {
+        "kinds": [m.kind for m in memories],
+        "names": [m.name for m in memories],
+        "texts": [None if m.value is None else json.dumps(m.value) for m in memories],
+    }
     db.execute(
-        f"INSERT INTO {STATE}.state SELECT $line, $p, $s, $t, e.kind, e.name, e.value, $run, now() "
-        'FROM (SELECT unnest(from_json($entries, \'[{"kind":"VARCHAR","name":"VARCHAR","value":"VARCHAR"}]\'))'
-        " AS e)",
-        {**owner, "entries": json.dumps(entries)},
+        f"INSERT INTO {STATE}.state SELECT $line, $p, $s, $t, unnest($kinds), unnest($names), "
+        "unnest(CAST($texts AS VARCHAR[])), $run, now()",
+        {**owner, **entries},
     )
 
 
@@ -54,15 +56,14 @@ def entries(
     db: Connection, pipeline: str | None = None, step: str | None = None, *, history: bool = False
 ) -> tuple[StateEntry, ...]:
     """Return entries, the newest of each name or all of them, in the order in which they were written."""
-    where = "WHERE ($p IS NULL OR pipeline = $p) AND ($s IS NULL OR step = $s)"
-    rows = f"SELECT line, {_FIELDS}, value, run_id, recorded_at FROM {STATE}.state {where}"
-    if not history:
-        rows = (
-            f"SELECT max(line) AS line, {_FIELDS}, arg_max_null(value, line) AS value, max_by(run_id, line) AS run_id, "
-            f"max_by(recorded_at, line) AS recorded_at FROM {STATE}.state {where} GROUP BY {_FIELDS}"
-        )
-    shown = f"{_FIELDS}, value, run_id, epoch_us(recorded_at)"
-    found = db.execute(f"SELECT {shown} FROM ({rows}) ORDER BY line, {_FIELDS}", {"p": pipeline, "s": step})
+    asked = {"pipeline": pipeline, "step": step}
+    wanted = {name: value for name, value in asked.items() if value is not None}
+    where = "WHERE TRUE" + "".join(f" AND {name} = ${name}" for name in wanted)
+    newest = "" if history else f"DISTINCT ON ({_FIELDS})"
+    order = "" if history else f"ORDER BY {_FIELDS}, line DESC"
+    shown = f"line, {_FIELDS}, value, run_id, epoch_us(recorded_at)"
+    rows = db.execute(f"SELECT {newest} {shown} FROM {STATE}.state {where} {order}", wanted)
+    found = [row for _, *row in sorted(rows, key=itemgetter(0, 1, 2, 3, 4, 5))]  # DuckDB takes longer for a few rows
     values = _values([row[5] for row in found])
     return tuple(
         StateEntry(pipeline, step, target, kind, name, value, run, datetime.fromtimestamp(at / 1e6, UTC), fault)

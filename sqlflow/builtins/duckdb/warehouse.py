@@ -31,6 +31,21 @@ class Entry(Struct, frozen=True):
     """The statement that makes a table as another program made it; empty for what this run has made."""
 
 
+class Unique(Struct, frozen=True):
+    """What a commit says of a table: the columns that tell its rows apart, as the ledger writes them, and how many."""
+
+    key: str
+    rows: int
+
+
+class Told(Struct):
+    """What the ledger tells of a table: whether a commit made it, and the last one that changed it."""
+
+    made: bool = False
+    line: int | None = None
+    unique: Unique | None = None
+
+
 class Warehouse(Struct):
     """The shared part. `lock` guards the maps; the database guards itself."""
 
@@ -40,9 +55,9 @@ class Warehouse(Struct):
     """Held from the setup of a scan to its teardown: what it attaches is attached for all connections."""
     functions: list[str] = field(default_factory=list)
     _entries: dict[str, Entry] | None = None
-    _owned: set[str] | None = None
-    _versions: dict[str, int] | None = None
+    _told: dict[str, Told] | None = None
     _remembered: set[str] | None = None
+    _remembered_since: set[str] = field(default_factory=set)
     _line: int = 0
 
     def entry(self, table: str) -> Entry | None:
@@ -62,8 +77,8 @@ class Warehouse(Struct):
         with self.lock:
             if made or key(table) not in entries:
                 entries[key(table)] = entry
-            if made and self._owned is not None:
-                self._owned.add(key(table))
+            if made and self._told is not None:
+                self._told.setdefault(key(table), Told()).made = True
 
     def has_state(self) -> bool:
         """Tell whether SQLFlow keeps state here; a database that it has never written holds none."""
@@ -76,41 +91,53 @@ class Warehouse(Struct):
             self._line += 1
             return self._line
 
-    def moved(self, table: str, line: int) -> None:
-        """Record that a commit has changed the rows of a table."""
+    def moved(self, table: str, line: int, unique: Unique | None = None) -> None:
+        """Record that a commit has changed the rows of a table, and what it says of them."""
         with self.lock:
-            if self._versions is not None:
-                self._versions[key(table)] = max(line, self._versions.get(key(table), 0))
+            told = self._told.setdefault(key(table), Told()) if self._told is not None else Told()
+            if line >= (told.line or 0):
+                told.line, told.unique = line, unique
 
     def version(self, table: str) -> int | None:
         """Return the number of the last commit that changed a table, if SQLFlow has."""
-        with self.lock:
-            if self._versions is None:
-                self._versions = dict(_read(self.root.cursor(), _CHANGED))
-            return self._versions.get(key(table))
+        return self._of(table).line
 
-    def remembered(self, table: str, *, now: bool = False) -> bool:
-        """Tell whether a step remembers something of a table; `now`: from this moment on one does."""
+    def unique(self, table: str) -> Unique | None:
+        """Return what the last commit that changed a table says of it."""
+        return self._of(table).unique
+
+    def _of(self, table: str) -> Told:
         with self.lock:
+            if self._told is None:
+                self._told = {
+                    name: Told(made, last and last[0], Unique(last[1], last[2]) if last and last[1] else None)
+                    for name, made, last in _read(self.root.cursor(), _TOLD)
+                }
+            return self._told.get(key(table)) or Told()
+
+    def remember(self, table: str) -> None:
+        """Record that a step remembers something of a table from now on."""
+        with self.lock:
+            self._remembered_since.add(key(table))
+
+    def remembered(self, table: str) -> bool:
+        """Tell whether a step remembers something of a table."""
+        with self.lock:
+            if key(table) in self._remembered_since:
+                return True
             if self._remembered is None:
                 self._remembered = {row[0] for row in _read(self.root.cursor(), _REMEMBERED)}
-            if now:
-                self._remembered.add(key(table))
             return key(table) in self._remembered
 
     def forget(self) -> None:
         """Read the inventory anew next time; after statements that may have made anything."""
         with self.lock:
             self._entries = None
-            self._owned = None
-            self._versions = None
+            self._told = None
 
     def owned(self, table: str) -> bool:
         """Tell whether a commit of SQLFlow has written the table before."""
-        with self.lock:
-            if self._owned is None:
-                self._owned = {row[0] for row in _read(self.root.cursor(), _MADE)}
-            return key(table) in self._owned
+        return self._of(table).made
 
     def prepare(self, schemas: Iterable[str]) -> None:
         """Create schemas and state, and clear what a killed run left. Concurrent creation would conflict."""
@@ -168,8 +195,10 @@ def _read_entries(cursor: Any) -> dict[str, Entry]:
 
 
 _COMMITS, _ENTRIES = f"{quote(ALIAS)}.{STATE}.commits", f"{quote(ALIAS)}.{STATE}.state"
-_MADE = f"SELECT DISTINCT target FROM {_COMMITS} WHERE made AND target IS NOT NULL"
-_CHANGED = f"SELECT target, max(line) FROM {_COMMITS} WHERE changed AND target IS NOT NULL GROUP BY target"
+_TOLD = (
+    "SELECT target, bool_or(made), max_by((line, unique_key, held), line) FILTER (changed) "
+    f"FROM {_COMMITS} WHERE target IS NOT NULL GROUP BY target"
+)
 _REMEMBERED = f"SELECT DISTINCT target FROM {_ENTRIES}"
 
 
