@@ -26,7 +26,7 @@ class Standing(Enum):
     NO_TABLE = "the table is gone"
 
 
-class Book(Struct):
+class Book(Struct, dict=True):
     """What steps remember. `session` has the warehouse open."""
 
     plan: Plan

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import sys
 
 from .house import HOUSE, ROOMS, ROOT, TEMPLATES, allowed, imports, modules, room_of
@@ -85,4 +86,17 @@ def test_each_library_has_one_home():
                 where == home or (home.endswith("/") and where.startswith(home)) for home in HOMES.get(library, ())
             ):
                 broken.append(f"{where}:{line} imports {name}")
+    assert broken == []
+
+
+def test_records_that_keep_what_they_compute_have_room_for_it():
+    """A Struct has no `__dict__` for a cached property unless it asks for one."""
+    broken = []
+    for path in modules():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef) and "Struct" in map(ast.unparse, node.bases):
+                kept = [f for f in node.body if isinstance(f, ast.FunctionDef)
+                        and "cached_property" in map(ast.unparse, f.decorator_list)]  # fmt: skip
+                if kept and "dict=True" not in map(ast.unparse, node.keywords):
+                    broken.append(f"{path.relative_to(HOUSE).as_posix()}: {node.name}")
     assert broken == []
