@@ -76,7 +76,7 @@ def try_connection(known: Connections, name: str, folder: Path) -> ConnectionRep
     given = StepInput(None, endpoints={name: BoundEndpoint(bound[0], bound[1], None, name, connection=name)})
     connector = Guards(known.resilience).given(given, Surroundings(never)).endpoints[name].connector
     try:
-        return guarded(bound[0], lambda: connector.test(bound[1], folder))
+        return guarded(bound[0], lambda: connector.test(bound[1], folder), ConnectionReport)
     except SQLFlowError as error:
         return ConnectionReport.failure(error)
 

@@ -10,7 +10,7 @@ from sqlflow.errors import PluginBroken
 from sqlflow.plan import guarded
 from sqlflow.problem import Mark, Problem, Severity, did_you_mean
 from sqlflow.registry import Catalog
-from sqlflow.sdk import MASK, LintLevel, LintRule, Redactor
+from sqlflow.sdk import MASK, Finding, LintLevel, LintRule, Redactor
 
 from .footprint import Elsewhere, Footprint
 from .suppression import Suppression, suppressions
@@ -65,7 +65,7 @@ def _of(
     for rule in rules:
         looked.add(rule.name)
         try:
-            findings = guarded(rule, lambda rule=rule: list(rule.find(seen)))  # type: ignore[misc]
+            findings = guarded(rule, lambda rule=rule: list(rule.find(seen)), Finding)  # type: ignore[misc]
         except PluginBroken as error:
             yield Problem("SF601", f"lint rule {rule.name}: {error.message}", None, error.hint)
             continue

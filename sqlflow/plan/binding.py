@@ -12,9 +12,22 @@ from typing import Any
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from sqlflow.errors import PluginBroken
 from sqlflow.problem import Problem
 from sqlflow.registry import Catalog
-from sqlflow.sdk import SQL_ROLES, BoundEndpoint, BoundStatement, Role, StepInput, StepType, TableStep, roles, values_at
+from sqlflow.sdk import (
+    SQL_ROLES,
+    BoundEndpoint,
+    BoundStatement,
+    Objection,
+    Role,
+    StepInput,
+    StepPlan,
+    StepType,
+    TableStep,
+    roles,
+    values_at,
+)
 from sqlflow.spec import Defaults, Diagnosis, Envelope, Mapping, Scalar, find, validate
 
 from .checks import bind_checks
@@ -50,7 +63,15 @@ class StepBinder(Struct, frozen=True):
         return looked_up(self.diagnosis, named, "SF310", self.catalog.step_type, named.value)
 
     def bind(self, instance: Instance) -> PlannedStep | None:
-        """Return the step ready to run, or None when it cannot be."""
+        """Return the step ready to run, or None when it cannot be; so, too, where a plugin that it names fails."""
+        try:
+            return self._bound(instance)
+        except PluginBroken as error:
+            message = f"step {instance.declared!r}: {error.message}"
+            self.diagnosis.add(error.code or "SF601", message, instance.node, error.hint)
+            return None
+
+    def _bound(self, instance: Instance) -> PlannedStep | None:
         node, scope = instance.node, instance.scope
         what = f"step {instance.declared!r}"
         step_type = self.type_of(node)
@@ -101,8 +122,8 @@ class StepBinder(Struct, frozen=True):
                     "name the steps that write them under depends_on",
                 )
         given = StepInput(config, statements, endpoints, tuple(bound.check for bound in checks))
-        plan = guarded(step_type, lambda: step_type.plan(given, self.folder))
-        for objection in plan.objections:
+        plan = guarded(step_type, lambda: step_type.plan(given, self.folder), StepPlan)
+        for objection in guarded(step_type, lambda: list(plan.objections), Objection):
             place = find(node, (objection.option,))[0]
             self.diagnosis.add(objection.code, f"{what}: {objection.message}", place, objection.hint)
         plan = replace(plan, reads=plan.reads | {table for bound in checks for table in bound.reads})

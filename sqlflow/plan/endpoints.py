@@ -12,7 +12,7 @@ from msgspec import Struct, field
 from sqlflow.problem import Mark, Problem, did_you_mean
 from sqlflow.project import ActiveProfile, Workspace
 from sqlflow.registry import Catalog
-from sqlflow.sdk import BoundEndpoint, ConfigModel, Connector, Role
+from sqlflow.sdk import BoundEndpoint, ConfigModel, Connector, Objection, Role
 from sqlflow.spec import (
     RESILIENCE,
     Connection,
@@ -188,7 +188,7 @@ def bind_endpoint(
         unknown or interpolate(node, scope, Diagnosis(diagnosis.source)).unknown
     ):  # nothing can be said of values not known here
         return BoundEndpoint(connector, config, options, label, incremental, label if inline is None else None)
-    for found in guarded(connector, lambda: list(connector.objections(config, options, folder))):
+    for found in guarded(connector, lambda: list(connector.objections(config, options, folder)), Objection):
         mark = diagnosis.source.at(node.values.get(found.option, node))
         if found.option not in node.values and named is not None:
             mark = connections.declared[label].mark(found.option) or mark

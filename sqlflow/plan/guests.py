@@ -26,15 +26,17 @@ def looked_up(
     return None
 
 
-def guarded(guest: Any, call: Callable[[], T]) -> T:
-    """Return what a guest answers.
+def guarded(guest: Any, call: Callable[[], T], of: type | None = None) -> T:
+    """Return what a guest answers. `of` is what that must be, or where it is a list, what must be in it.
 
     Raises:
-        PluginBroken: it raised something that is no error of SQLFlow.
+        PluginBroken: it raised something that is no error of SQLFlow, or answered with something else.
 
     """
     try:
-        return call()
+        answer = call()
+        if of is not None:
+            _refuse_other(guest, answer, of)
     except SQLFlowError:
         raise
     except (Exception, SystemExit) as error:
@@ -44,3 +46,14 @@ def guarded(guest: Any, call: Callable[[], T]) -> T:
             hint=f"it was raised in {frame.filename}, line {frame.lineno}; tell the authors of the plugin",
             code="SF601",
         ) from error
+    return answer
+
+
+def _refuse_other(guest: Any, answer: Any, of: type) -> None:
+    for one in answer if isinstance(answer, list) else [answer]:
+        if not isinstance(one, of):
+            raise PluginBroken(
+                f"{type(guest).__name__} ({type(guest).__module__}) answered with {one!r}, which is no {of.__name__}",
+                hint="tell the authors of the plugin",
+                code="SF601",
+            )

@@ -12,7 +12,17 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from sqlflow.sdk import CheckKind, Connector, Engine, LintRule, SecretProvider, StepType, StorageBackend, Udf
+from sqlflow.sdk import (
+    CheckKind,
+    ConfigModel,
+    Connector,
+    Engine,
+    LintRule,
+    SecretProvider,
+    StepType,
+    StorageBackend,
+    Udf,
+)
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _CODE = re.compile(r"[A-Z]+[0-9]+")
@@ -36,7 +46,22 @@ def objection(kind: str, brought: Any, reserved: Mapping[str, Collection[str]]) 
         return f"a lint rule is named by its code, such as ACME001, found {name!r}"
     if parent is not None and (lacking := _lacking(brought, parent)):
         return f"{kind} {name!r} lacks {_list(lacking)}"
+    for attribute in ("Config", "ReadOptions", "WriteOptions"):
+        if parent is not None and (told := _model_objection(brought, parent, attribute)):
+            return f"{kind} {name!r}: {told}"
     return _key_objection(kind, brought, set(reserved.get(kind, ())))
+
+
+def _model_objection(brought: type, parent: type, attribute: str) -> str | None:
+    if attribute not in parent.__annotations__:
+        return None
+    model = getattr(brought, attribute)
+    if isinstance(model, type) and issubclass(model, ConfigModel):
+        return None
+    if model is None and attribute != "Config":  # it does not read, or does not write
+        return None
+    none = "; NoOptions is the one without options" if model is None else ""
+    return f"{attribute} must be a subclass of sqlflow.sdk.ConfigModel, found {model!r}{none}"
 
 
 def _lacking(brought: type, parent: type) -> set[str]:

@@ -9,13 +9,13 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import lru_cache
 from importlib.metadata import Distribution, EntryPoint, entry_points
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 import pluggy
 from msgspec import Struct, field
 
-from sqlflow.sdk import GROUP, Hooks
+from sqlflow.sdk import GROUP, Hooks, did_you_mean
 
 BUILTIN = "sqlflow-pipelines"
 
@@ -118,9 +118,10 @@ def _named(distribution: Distribution) -> tuple[str, str]:
 
 def _refuse_unknown_hooks(module: ModuleType) -> None:
     known = {name for name in vars(Hooks) if name.startswith(f"{GROUP}_")}
-    for name in vars(module):
-        if name.startswith(f"{GROUP}_") and hasattr(getattr(module, name), f"{GROUP}_impl") and name not in known:
-            raise AttributeError(f"{name} is not a hook; hooks are {', '.join(sorted(known))}")
+    for name, value in vars(module).items():
+        marked = value.__dict__.get(f"{GROUP}_impl") if isinstance(value, FunctionType) else None
+        if marked is not None and (hook := marked["specname"] or name) not in known:
+            raise AttributeError(f"{hook} is not a hook; {did_you_mean(hook, known, noun='hook')}")
 
 
 def _describe(error: BaseException) -> str:

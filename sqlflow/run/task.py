@@ -20,6 +20,7 @@ from sqlflow.project import display
 from sqlflow.resilience import Guards, Listings, Surroundings, attempted
 from sqlflow.sdk import (
     Redactor,
+    RowCounts,
     Session,
     StepContext,
     StepExecutionResult,
@@ -200,8 +201,7 @@ class Task(Struct):
     def _hold_to_plan(self, session: Session, result: StepExecutionResult) -> None:
         """Refuse a green step that did not commit, wrote what it had not announced, or left checks out."""
         hint = "this is a bug in the step type; tell its authors"
-        if not isinstance(result, StepExecutionResult):
-            told = f"returned {type(result).__name__}, expected {StepExecutionResult.__name__}"
+        if told := _misformed(result):
             raise StepError(f"step type {self.step.type_name!r} {told}", code="SF791", kind="internal", hint=hint)
         announced = {table_key(table) for table in self.step.plan.writes}
         strange = sorted(t for t in session.commits if t is not None and table_key(t) not in announced)
@@ -281,3 +281,13 @@ class Task(Struct):
         message = self.plan.redactor.text(message)
         self.record.warnings.append(message)
         self.bus.send(StepWarned, step=self.step.id, message=message)
+
+
+def _misformed(result: Any) -> str | None:
+    """Return what is wrong with the type of what a step type answers."""
+    if not isinstance(result, StepExecutionResult):
+        return f"returned {type(result).__name__}, expected {StepExecutionResult.__name__}"
+    counts = [getattr(result.rows, name, "nothing") for name in RowCounts.__struct_fields__]
+    if any(count is not None and type(count) is not int for count in counts):
+        return f"counts its rows with {result.rows!r}, expected RowCounts of whole numbers"
+    return None

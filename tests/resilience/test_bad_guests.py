@@ -4,28 +4,36 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 import pyarrow as pa
 import pytest
 
 from sqlflow.builtins import checks, duckdb, files, secrets, steps, storages
+from sqlflow.lint import Subject, lint
 from sqlflow.pipeline import RESERVED, Pipeline
 from sqlflow.registry import Catalog, PluginRecord, host_of
 from sqlflow.result import RunResult
 from sqlflow.sdk import (
     ArrowStream,
     CheckKind,
+    Commit,
     ConfigModel,
     ConnectionReport,
     Connector,
+    LintRule,
     NoOptions,
     Observer,
+    RowCounts,
     SQLFlowError,
+    StepExecutionResult,
+    StepPlan,
+    StepType,
     WriteResult,
     hookimpl,
     udf,
 )
+from sqlflow.spec import read_document
 
 
 class Badly(Connector[ConfigModel]):
@@ -205,3 +213,99 @@ def test_a_function_of_two_owners_is_a_conflict(tmp_path: Path) -> None:
     assert [p.code for p in problems] == ["SF602"]
     assert "sqlflow-one" in problems[0].message
     assert "sqlflow-other" in problems[0].message
+
+
+class Answers(Badly):
+    """Objects, and answers to a test, in its own way."""
+
+    name = "answers"
+
+    def objections(self, config, options, folder):
+        """Object in plain words."""
+        yield "it is wrong"
+
+    def test(self, config, folder):
+        """Say that all is well."""
+        return {"ok": True}
+
+
+class Finds(LintRule):
+    """Finds plain words."""
+
+    name = "OWN001"
+    title = "nothing that is right"
+
+    def find(self, pipeline):
+        """Find."""
+        return ["a fault"]
+
+
+class Counts(StepType):
+    """Plans as it is told, and counts in words."""
+
+    name = "counts"
+    Config = NoOptions
+    planned: ClassVar[Any] = StepPlan()
+
+    def plan(self, given, folder):
+        """Plan nothing."""
+        return self.planned
+
+    def execute(self, given, context):
+        """Commit nothing, and say so."""
+        context.session.publish(Commit(context.token, None))
+        return StepExecutionResult(RowCounts("many"))
+
+
+class Planless(Counts):
+    """Does not plan."""
+
+    name = "planless"
+    planned = None
+
+
+def test_objections_that_are_none_are_the_fault_of_their_connector(tmp_path: Path) -> None:
+    """They are told at the step, and not as a traceback."""
+    found = pipeline(tmp_path, READ.replace("badly", "answers"), plugin("answers", sqlflow_connectors=[Answers]))
+    (problem,) = [p for p in found.draft().problems if p.severity == "error"]
+    assert problem.code == "SF601"
+    assert "answered with 'it is wrong', which is no Objection" in problem.message
+
+
+def test_a_plan_that_is_none_is_the_fault_of_its_step_type(tmp_path: Path) -> None:
+    """It is told at the step."""
+    found = pipeline(tmp_path, "  - {id: a, type: planless}\n", plugin("counts", sqlflow_step_types=[Planless]))
+    (problem,) = [p for p in found.draft().problems if p.severity == "error"]
+    assert (problem.code, problem.mark.line) == ("SF601", 4)
+    assert "answered with None, which is no StepPlan" in problem.message
+
+
+def test_rows_are_counted_in_numbers(tmp_path: Path) -> None:
+    """A count that is none fails its step, where it would end the run in the report."""
+    with pipeline(tmp_path, "  - {id: a, type: counts}\n", plugin("counts", sqlflow_step_types=[Counts])).run() as run:
+        error = failed(run)
+    assert error["code"] == "SF791"
+    assert "counts its rows with RowCounts(read='many'" in error["message"]
+
+
+def test_a_rule_that_finds_no_findings_is_named(tmp_path: Path) -> None:
+    """The other rules still speak."""
+    found = pipeline(tmp_path, "  - {id: a, type: transform, sql: select 1 as n, target: a}\n",
+                     plugin("own", sqlflow_lint_rules=[Finds]))  # fmt: skip
+    document = read_document(found.path, "p.yaml")
+    problems = lint([Subject(document, found.draft().plan)], found.catalog, {})
+    assert [p.code for p in problems if "OWN001: Finds" in p.message] == ["SF601"]
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value", "told"),
+    [
+        ("Config", None, "Config must be a subclass of sqlflow.sdk.ConfigModel, found None; NoOptions is the one"),
+        ("ReadOptions", dict, "ReadOptions must be a subclass of sqlflow.sdk.ConfigModel, found <class 'dict'>"),
+    ],
+)
+def test_options_that_are_no_model_are_refused(attribute: str, value: Any, told: str) -> None:
+    """The plugin does not come in, and the reason names the attribute."""
+    guest = type("Guest", (Badly,), {"name": "guest", attribute: value})
+    (record,) = [r for r in catalog(plugin("guest", sqlflow_connectors=[guest])).plugins() if r.name == "guest"]
+    assert told in (record.error or "")
