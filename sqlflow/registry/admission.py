@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel
 
@@ -17,6 +17,7 @@ from sqlflow.sdk import (
     ConfigModel,
     Connector,
     Engine,
+    LintLevel,
     LintRule,
     SecretProvider,
     StepType,
@@ -46,6 +47,8 @@ def objection(kind: str, brought: Any, reserved: Mapping[str, Collection[str]]) 
         return f"a lint rule is named by its code, such as ACME001, found {name!r}"
     if parent is not None and (lacking := _lacking(brought, parent)):
         return f"{kind} {name!r} lacks {_list(lacking)}"
+    if kind == "lint rule" and brought.level not in get_args(LintLevel):
+        return f"lint rule {name!r}: level must be one of {', '.join(get_args(LintLevel))}, found {brought.level!r}"
     for attribute in ("Config", "ReadOptions", "WriteOptions"):
         if parent is not None and (told := _model_objection(brought, parent, attribute)):
             return f"{kind} {name!r}: {told}"

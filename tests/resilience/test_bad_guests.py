@@ -297,6 +297,13 @@ def test_a_rule_that_finds_no_findings_is_named(tmp_path: Path) -> None:
     assert [p.code for p in problems if "OWN001: Finds" in p.message] == ["SF601"]
 
 
+def test_a_level_that_there_is_not_is_refused() -> None:
+    """It would be taken for another one."""
+    rule = type("Rule", (Finds,), {"level": "warning"})
+    (record,) = [r for r in catalog(plugin("own", sqlflow_lint_rules=[rule])).plugins() if r.name == "own"]
+    assert "level must be one of off, warn, error, found 'warning'" in (record.error or "")
+
+
 @pytest.mark.parametrize(
     ("attribute", "value", "told"),
     [
