@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from sqlflow import SQLFlowError
+from sqlflow import Pipeline, SQLFlowError
+from sqlflow.memory import open_book
 
-from .ground import Ground, load, transform
+from .ground import Ground, catalog, load, transform
 
 STEP: dict[str, Any] = {"mode": "merge", "key": ["id"], "cursor": "u"}
 
@@ -128,3 +129,26 @@ def test_the_newest_line_counts_and_older_ones_stay(ground: Ground) -> None:
     marks = ground.rows("select line, value from _sqlflow.state where kind = 'watermark' order by line")
     assert [json.loads(value)["value"] for _, value in marks] == ["1", "2"]
     assert len({line for line, _ in marks}) == 2
+
+
+def test_an_older_state_is_read_and_brought_up(ground: Ground) -> None:
+    """A warehouse of version 1 can be looked into as it is; the first run makes it one of today, and loses nothing."""
+    step = begun(ground)
+    ground.other(
+        "alter table _sqlflow.commits drop column unique_key",
+        "alter table _sqlflow.commits drop column held",
+        "delete from _sqlflow.versions where version > 1",
+    )
+    ground.let_go()
+    path = ground.folder / "p.yaml"
+    with open_book(Pipeline(path, catalog()).plan(), catalog(), write=False) as book:
+        found = book.session.describe("t")
+        assert found is not None
+        assert found.owned
+    assert ground.rows("select max(version) from _sqlflow.versions") == [(1,)]
+    before = ground.memories()
+    assert ground.done(step).rows.inserted == 1
+    assert ground.rows("select id, u from t") == [(1, 1), (2, 2)]
+    assert ground.rows("select max(version) from _sqlflow.versions") == [(2,)]
+    assert before.keys() <= ground.memories().keys()
+    assert ground.rows("select count(*) from _sqlflow.commits") == [(2,)]

@@ -14,11 +14,14 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
     1: (
         f"""CREATE TABLE {STATE}.commits (line BIGINT NOT NULL, run_id VARCHAR NOT NULL, pipeline VARCHAR NOT NULL,
         step VARCHAR NOT NULL, part VARCHAR, target VARCHAR, attempt INTEGER NOT NULL, rows BIGINT,
-        made BOOLEAN NOT NULL, changed BOOLEAN NOT NULL, fingerprint VARCHAR, committed_at TIMESTAMPTZ NOT NULL,
-        unique_key VARCHAR, held BIGINT)""",
+        made BOOLEAN NOT NULL, changed BOOLEAN NOT NULL, fingerprint VARCHAR, committed_at TIMESTAMPTZ NOT NULL)""",
         f"""CREATE TABLE {STATE}.state (line BIGINT NOT NULL, pipeline VARCHAR NOT NULL, step VARCHAR NOT NULL,
         target VARCHAR NOT NULL, kind VARCHAR NOT NULL, name VARCHAR NOT NULL, value VARCHAR,
         run_id VARCHAR NOT NULL, recorded_at TIMESTAMPTZ NOT NULL)""",
+    ),
+    2: (
+        f"ALTER TABLE {STATE}.commits ADD COLUMN unique_key VARCHAR",
+        f"ALTER TABLE {STATE}.commits ADD COLUMN held BIGINT",
     ),
 }
 

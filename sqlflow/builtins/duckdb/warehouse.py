@@ -111,7 +111,7 @@ class Warehouse(Struct):
             if self._told is None:
                 self._told = {
                     name: Told(made, last and last[0], Unique(last[1], last[2]) if last and last[1] else None)
-                    for name, made, last in _read(self.root.cursor(), _TOLD)
+                    for name, made, last in _read(self.root.cursor(), _TOLD, older=_TOLD_1)
                 }
             return self._told.get(key(table)) or Told()
 
@@ -199,16 +199,22 @@ _TOLD = (
     "SELECT target, bool_or(made), max_by((line, unique_key, held), line) FILTER (changed) "
     f"FROM {_COMMITS} WHERE target IS NOT NULL GROUP BY target"
 )
+_TOLD_1 = _TOLD.replace("unique_key, held", "NULL, NULL")
+"""The same of a state of version 1, which stays what it is where a warehouse is only read."""
 _REMEMBERED = f"SELECT DISTINCT target FROM {_ENTRIES}"
 
 
-def _read(cursor: Any, query: str) -> list[Any]:
-    """Return rows of the state; none where SQLFlow has never written."""
+def _read(cursor: Any, query: str, older: str | None = None) -> list[Any]:
+    """Return rows of the state; none where SQLFlow has never written. `older` asks a state that lacks a column."""
     import duckdb
 
     try:
         rows: list[Any] = cursor.execute(query).fetchall()
     except duckdb.CatalogException:
         rows = []
+    except duckdb.BinderException:
+        if older is None:
+            raise
+        return _read(cursor, older)
     cursor.close()
     return rows
