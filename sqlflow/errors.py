@@ -19,6 +19,7 @@ Every message says what was found, what was expected and what to do.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 if TYPE_CHECKING:
@@ -36,6 +37,9 @@ class SQLFlowError(Exception):
 
     def __init__(self, message: str, *, hint: str | None = None, code: str | None = None) -> None:
         super().__init__(message)
+        given: tuple[object, object] = (message, hint)
+        if not isinstance(given[0], str) or not isinstance(given[1], str | None):
+            raise TypeError(f"message and hint of {type(self).__name__} must be str, found {message!r} and {hint!r}")
         self.message = message
         self.hint = hint
         self.code = code
@@ -45,6 +49,24 @@ class SQLFlowError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message}\n  hint: {self.hint}" if self.hint else self.message
+
+
+def raised_in(error: BaseException) -> str:
+    """Name the place in which a guest raised something: the last that is not SQLFlow's or Python's own."""
+    import traceback
+
+    libraries = (f"{os.sep}pydantic{os.sep}", f"{os.sep}msgspec{os.sep}")
+    frames = traceback.extract_tb(error.__traceback__)
+    own, python = os.path.dirname(__file__) + os.sep, os.path.dirname(os.__file__) + os.sep  # noqa: PTH120 - no path
+    foreign = [
+        frame
+        for frame in frames
+        if not frame.filename.startswith((own, "<"))
+        and (not frame.filename.startswith(python) or "site-packages" in frame.filename)
+        and not any(library in frame.filename for library in libraries)
+    ]
+    frame = (foreign or frames)[-1]
+    return f"{frame.filename}, line {frame.lineno}"
 
 
 def _restored(kind: type[SQLFlowError], arguments: tuple[Any, ...], values: dict[str, Any]) -> SQLFlowError:

@@ -44,8 +44,11 @@ class Store(Struct):
                 kept = dict(list(self._shelves[name].items())[-MOST:])
                 path = self.folder / f"{name}.json"
                 temporary = path.with_name(f".{path.name}.{os.getpid()}")
-                temporary.write_bytes(json.encode(kept))
-                temporary.replace(path)
+                try:
+                    temporary.write_bytes(json.encode(kept))
+                    temporary.replace(path)
+                except OSError:
+                    temporary.unlink(missing_ok=True)
         self._written.clear()
 
     def _shelf(self, name: str) -> dict[str, Raw]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from sqlflow.errors import PluginBroken, PluginError, SQLFlowError
+from sqlflow.errors import PluginBroken, PluginError, SQLFlowError, raised_in
 from sqlflow.registry import Unknown
 from sqlflow.spec import Diagnosis, Node
 
@@ -40,10 +39,9 @@ def guarded(guest: Any, call: Callable[[], T], of: type | None = None) -> T:
     except SQLFlowError:
         raise
     except (Exception, SystemExit) as error:
-        frame = traceback.extract_tb(error.__traceback__)[-1]
         raise PluginBroken(
             f"{type(guest).__name__} ({type(guest).__module__}) failed: {type(error).__name__}: {error}",
-            hint=f"it was raised in {frame.filename}, line {frame.lineno}; tell the authors of the plugin",
+            hint=f"it was raised in {raised_in(error)}; tell the authors of the plugin",
             code="SF601",
         ) from error
     return answer

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Mapping
 from datetime import date, datetime
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from sqlflow.errors import SQLFlowError
+from sqlflow.errors import SQLFlowError, raised_in
 from sqlflow.problem import Problem
 from sqlflow.registry import Catalog, Unknown
 from sqlflow.sdk import Redactor, SecretPlace, SecretProvider
@@ -89,8 +88,7 @@ class Scope(Struct, frozen=True):
         except SQLFlowError:
             raise
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a guest may raise anything
-            frame = traceback.extract_tb(error.__traceback__)[-1]
-            hint = f"it was raised in {frame.filename}, line {frame.lineno}; tell the authors of the provider"
+            hint = f"it was raised in {raised_in(error)}; tell the authors of the provider"
             self._note(Problem("SF601", f"{told}: {type(error).__name__}", None, hint))
             return None
         if found is not None and not isinstance(found, str):

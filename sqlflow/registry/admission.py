@@ -19,6 +19,7 @@ from sqlflow.sdk import (
     Engine,
     LintLevel,
     LintRule,
+    Mode,
     SecretProvider,
     StepType,
     StorageBackend,
@@ -49,10 +50,18 @@ def objection(kind: str, brought: Any, reserved: Mapping[str, Collection[str]]) 
         return f"{kind} {name!r} lacks {_list(lacking)}"
     if kind == "lint rule" and brought.level not in get_args(LintLevel):
         return f"lint rule {name!r}: level must be one of {', '.join(get_args(LintLevel))}, found {brought.level!r}"
+    if kind == "connector" and not _are_modes(brought.write_modes):
+        return (
+            f"connector {name!r}: write_modes must be a set of {_list(get_args(Mode))}, found {brought.write_modes!r}"
+        )
     for attribute in ("Config", "ReadOptions", "WriteOptions"):
         if parent is not None and (told := _model_objection(brought, parent, attribute)):
             return f"{kind} {name!r}: {told}"
     return _key_objection(kind, brought, set(reserved.get(kind, ())))
+
+
+def _are_modes(found: Any) -> bool:
+    return isinstance(found, (set, frozenset)) and found <= set(get_args(Mode))
 
 
 def _model_objection(brought: type, parent: type, attribute: str) -> str | None:

@@ -119,6 +119,8 @@ def _named(distribution: Distribution) -> tuple[str, str]:
 def _refuse_unknown_hooks(module: ModuleType) -> None:
     known = {name for name in vars(Hooks) if name.startswith(f"{GROUP}_")}
     for name, value in vars(module).items():
+        if isinstance(value, FunctionType) and name in known and not hasattr(value, f"{GROUP}_impl"):
+            raise AttributeError(f"{name} is not marked, so nobody would ask it; write @hookimpl above it")
         marked = value.__dict__.get(f"{GROUP}_impl") if isinstance(value, FunctionType) else None
         if marked is not None and (hook := marked["specname"] or name) not in known:
             raise AttributeError(f"{hook} is not a hook; {did_you_mean(hook, known, noun='hook')}")

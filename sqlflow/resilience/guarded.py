@@ -169,6 +169,7 @@ class Guarded(Connector[ConfigModel]):
         """Have the connector write, and hold it to what it was given: rows that broke off are no rows written."""
         found = self._of_kind(self.inner.write(request, rows), "write", WriteResult)
         if rows.broke is None:
+            self._refuse_untaken(found, rows)
             return found
         if self.calls.around.stopped():
             raise RunInterrupted("the run was stopped while rows were written")
@@ -178,6 +179,21 @@ class Guarded(Connector[ConfigModel]):
             code="SF791",
             kind="internal",
         ) from rows.broke
+
+    def _refuse_untaken(self, found: WriteResult, rows: Outgoing) -> None:
+        """Hold what is said to be written to what was taken. Who keeps tokens may know the rows without taking them."""
+        told = None
+        if (found.rows or 0) > rows.count:
+            told = f"says that it has written {found.rows} rows, and has taken {rows.count}"
+        elif not rows.ended and not self.inner.keeps_tokens:
+            told = f"has not taken its rows to their end, only {rows.count} of them"
+        if told is not None:
+            raise StepError(
+                f"connector {self.inner.name} {told}",
+                hint="this is a bug in the connector: it must write all that `rows` gives; tell its authors",
+                code="SF791",
+                kind="internal",
+            )
 
     def objections(self, config: Any, options: Any, folder: Path) -> Iterator[Objection]:
         """Tell what does not go together."""

@@ -22,6 +22,10 @@ class Outgoing:
         self.dialect = rows.dialect
         self.schema = rows.schema
         self.taken = False
+        self.count = 0
+        """Rows that have been taken."""
+        self.ended = False
+        """Whether they were taken to their end."""
         self.broke: Exception | None = None
         """What the rows broke off with, if they did."""
         self.watch: Watch | None = None
@@ -30,7 +34,9 @@ class Outgoing:
     def copy(self, statement: str) -> int:
         """Have the engine write the rows."""
         self.taken = True
-        return self._rows.copy(statement)
+        self.count += (written := self._rows.copy(statement))
+        self.ended = True
+        return written
 
     def batches(self) -> pa.RecordBatchReader:
         """Stream the rows."""
@@ -58,7 +64,9 @@ class Outgoing:
                 self.broke = error
                 raise
             if batch is None:
+                self.ended = True
                 return
+            self.count += batch.num_rows
             yield batch
 
     def _held(self) -> Any:

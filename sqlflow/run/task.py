@@ -6,7 +6,6 @@ import contextlib
 import json
 import re
 import time
-import traceback
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from threading import Event, Lock
@@ -14,13 +13,12 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from sqlflow.errors import RunInterrupted, SQLFlowError, StepError, TransientError
+from sqlflow.errors import RunInterrupted, SQLFlowError, StepError, TransientError, raised_in
 from sqlflow.plan import Plan, PlannedStep, table_key
 from sqlflow.project import display
 from sqlflow.resilience import Guards, Listings, Surroundings, attempted
 from sqlflow.sdk import (
     Redactor,
-    RowCounts,
     Session,
     StepContext,
     StepExecutionResult,
@@ -83,8 +81,7 @@ class Task(Struct):
         except SQLFlowError as error:
             self._fail(error)
         except BaseException as error:  # noqa: BLE001 - a plugin may raise anything; it fails its step and nothing else
-            frame = traceback.extract_tb(error.__traceback__)[-1]
-            hint = f"raised in {frame.filename}, line {frame.lineno}: a bug there; tell its authors"
+            hint = f"raised in {raised_in(error)}: a bug there; tell its authors"
             self._fail(StepError(f"{type(error).__name__}: {error}", kind="internal", code="SF790", hint=hint))
         finally:
             record.duration_ms = (time.perf_counter() - started) * 1000
@@ -287,7 +284,4 @@ def _misformed(result: Any) -> str | None:
     """Return what is wrong with the type of what a step type answers."""
     if not isinstance(result, StepExecutionResult):
         return f"returned {type(result).__name__}, expected {StepExecutionResult.__name__}"
-    counts = [getattr(result.rows, name, "nothing") for name in RowCounts.__struct_fields__]
-    if any(count is not None and type(count) is not int for count in counts):
-        return f"counts its rows with {result.rows!r}, expected RowCounts of whole numbers"
     return None

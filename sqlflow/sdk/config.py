@@ -28,6 +28,7 @@ from pydantic import (
 
 from sqlflow.problem import closest
 
+from .answers import hold
 from .sqltext import split_name
 
 
@@ -94,6 +95,11 @@ class Objection(Struct, frozen=True):
     message: str
     hint: str | None = None
     code: str = "SF502"
+
+    def __post_init__(self) -> None:
+        """Hold it to its types."""
+        hold(self, option=str, message=str, code=str)
+        hold(self, optional=True, hint=str)
 
 
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}

@@ -16,6 +16,7 @@ from msgspec import Struct, field
 
 from sqlflow.errors import ErrorKind, StepError
 
+from .answers import hold, hold_all
 from .config import ColumnSpec, ConfigModel, Objection
 from .cursor import Delta
 from .schema import TableSchema
@@ -142,6 +143,13 @@ class WriteResult(Struct, frozen=True):
     bytes: int | None = None
     places: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        """Hold it to its types."""
+        hold(self, optional=True, rows=int, bytes=int)
+        hold_all(self, tuple, places=str)
+        if self.rows is not None and self.rows < 0:
+            raise ValueError(f"rows of WriteResult must not be negative, found {self.rows}")
+
 
 class ConnectionReport(Struct, frozen=True):
     """What testing a connection showed: None where it was not found out, or where there is nothing to find out.
@@ -166,6 +174,12 @@ class ConnectionReport(Struct, frozen=True):
     """How long one small question and its answer took, once connected."""
     kind: ErrorKind | None = None
     """What kind of failure it was."""
+
+    def __post_init__(self) -> None:
+        """Hold it to its types."""
+        hold(self, ok=bool, message=str, facts=Mapping)
+        hold(self, optional=True, reachable=bool, authenticated=bool, can_read=bool, can_write=bool)
+        hold(self, optional=True, version=str, latency_ms=(int, float), kind=str)
 
     @classmethod
     def failure(cls, error: Exception, **facts: str) -> ConnectionReport:

@@ -9,6 +9,8 @@ from typing import Any, ClassVar, Literal
 from msgspec import Struct, field
 from msgspec.structs import asdict
 
+from .answers import hold
+
 StepState = Literal["pending", "running", "succeeded", "failed", "skipped", "cancelled"]
 RunStatus = Literal["running", "succeeded", "failed", "cancelled"]
 
@@ -21,6 +23,10 @@ class RowCounts(Struct, frozen=True):
     updated: int | None = None
     deleted: int | None = None
     quarantined: int | None = None
+
+    def __post_init__(self) -> None:
+        """Hold it to its types."""
+        hold(self, optional=True, read=int, inserted=int, updated=int, deleted=int, quarantined=int)
 
     def __add__(self, other: RowCounts) -> RowCounts:
         """Add two counts up; what neither knows stays unknown."""

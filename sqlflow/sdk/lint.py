@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Literal
 
 from msgspec import Struct, field
 
+from .answers import hold
 from .config import ConfigModel, Role, roles
 from .step import StepInput, StepPlan
 
@@ -89,6 +90,11 @@ class Finding(Struct, frozen=True):
     spot: SqlSpot | None = None
     secret: str | None = None
     """A text that is masked in the line that is shown."""
+
+    def __post_init__(self) -> None:
+        """Hold it to its types."""
+        hold(self, message=str, path=tuple)
+        hold(self, optional=True, hint=str, spot=SqlSpot, secret=str)
 
 
 class LintRule(ABC):

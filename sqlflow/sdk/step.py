@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Literal
 
 from msgspec import Struct, field
 
+from .answers import hold, hold_all
 from .check import Check, CheckResult, CheckScope
 from .config import ConfigModel, Objection, Role, roles, values_at
 from .connector import Connector
@@ -94,6 +95,13 @@ class StepPlan(Struct, frozen=True):
     """Places outside the warehouse that are written."""
     objections: tuple[Objection, ...] = ()
 
+    def __post_init__(self) -> None:
+        """Hold it to its types."""
+        hold_all(self, frozenset, reads=str, writes=str)
+        hold_all(self, tuple, inputs=str, outputs=str)
+        hold_all(self, tuple, objections=Objection)
+        hold(self, optional=True, mode=str)
+
 
 class StepExecutionResult(Struct, frozen=True):
     """What a step did. A step that returns has committed."""
@@ -105,6 +113,13 @@ class StepExecutionResult(Struct, frozen=True):
     bytes: int | None = None
     note: str | None = None
     """What a person wants to know beside the counts, such as how many files were new."""
+
+    def __post_init__(self) -> None:
+        """Hold it to its types."""
+        hold(self, rows=RowCounts)
+        hold(self, optional=True, schema=TableSchema, bytes=int, note=str)
+        hold_all(self, tuple, checks=CheckResult)
+        hold_all(self, tuple, outputs=str)
 
 
 class StepType(ABC):

@@ -510,3 +510,14 @@ def test_a_watermark_does_not_depend_on_the_zone_of_the_machine(
     )
     ground.done(load(source, **cursor()))
     assert ground.rows("select id from t") == [(1,), (2,)]
+
+
+@pytest.mark.parametrize("asked", [{"since": "garbage"}, {"until": "garbage"}])
+def test_the_end_of_a_range_is_a_value_of_the_cursor(ground: Ground, asked: dict[str, str]) -> None:
+    """What is no such value is told as that, and not as SQL that nobody wrote."""
+    source = ground.parquet("a.parquet", values("id, u", "1, timestamp '2024-01-01'"))
+    step = load(source, mode="merge", key=["id"], cursor="u")
+    ground.done(step)
+    told = ground.refused("SF741", step, **asked)
+    assert "'garbage' is not a value of type TIMESTAMP, which the cursor 'u' has" in told
+    assert "--from" in told

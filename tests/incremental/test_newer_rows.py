@@ -108,6 +108,13 @@ def test_another_key_is_another_matter(ground: Ground) -> None:
     assert counts(ground, (7, 2, "same"), (8, 2, "new"), key=["v"]) == (1, 1, 1)
 
 
+def test_a_target_without_the_key_is_refused(ground: Ground) -> None:
+    """No row of it would ever be met, so every one would stay beside the one that is to take its place."""
+    ground.other("alter table t rename id to number")
+    step = load(ground.csv("t.csv", "id, u, v", *NEWER), **MERGE, on_schema_change="permissive")
+    assert "t has no column 'id', which is part of the key; it has: number, u, v" in ground.refused("SF705", step)
+
+
 ROWS = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 4), st.sampled_from("abc")), max_size=5,
                 unique_by=lambda row: row[0])  # fmt: skip
 TURNS = st.lists(st.tuples(ROWS, st.sampled_from(["", "", "", "double", "drop"])), min_size=2, max_size=5)

@@ -70,6 +70,10 @@ class Badly(Connector[ConfigModel]):
     def write(self, request, rows):
         """Write what comes, and call it all."""
         written = 0
+        if (request.folder / "idle").exists():
+            return WriteResult(int((request.folder / "idle").read_text()))
+        if (request.folder / "places").exists():
+            return WriteResult(None, places=(request.folder,))
         try:
             for batch in rows.batches():
                 written += batch.num_rows
@@ -189,6 +193,35 @@ def test_a_writer_that_swallows_what_its_rows_raise_has_not_written(tmp_path: Pa
     assert error["message"].startswith("connector badly went on although its rows broke off: ")
 
 
+EXPORT = "  - {id: a, type: export, sql: select 1 as id, target: {connector: badly}}\n"
+
+
+@pytest.mark.parametrize(
+    ("says", "told"),
+    [("5", "says that it has written 5 rows, and has taken 0"), ("0", "has not taken its rows to their end, only 0")],
+)
+def test_rows_that_are_not_taken_are_not_written(tmp_path: Path, says: str, told: str) -> None:
+    """Whatever a writer says, core knows what it has handed over."""
+    (tmp_path / "idle").write_text(says)
+    with pipeline(tmp_path, EXPORT, BADLY).run() as result:
+        error = failed(result)
+    assert error["code"] == "SF791"
+    assert told in error["message"]
+
+
+def test_answers_are_held_to_their_types_where_they_are_made(tmp_path: Path) -> None:
+    """A mistake is told with the line of the plugin, and not by what would have stumbled over it later."""
+    (tmp_path / "places").touch()
+    with pipeline(tmp_path, EXPORT, BADLY).run() as result:
+        error = failed(result)
+    assert error["message"].startswith("TypeError: places of WriteResult must be a tuple of str, found (PosixPath(")
+    assert "test_bad_guests.py" in error["hint"]
+    with pytest.raises(ValueError, match="must not be negative, found -1"):
+        WriteResult(-1)
+    with pytest.raises(TypeError, match="message and hint of SQLFlowError must be str, found 42 and None"):
+        SQLFlowError(42)  # type: ignore[arg-type]
+
+
 def test_an_observer_that_leaves_is_left_out(tmp_path: Path) -> None:
     """The run goes on without it."""
     watching = plugin("watching", sqlflow_observers=[Leaves])
@@ -284,8 +317,8 @@ def test_rows_are_counted_in_numbers(tmp_path: Path) -> None:
     """A count that is none fails its step, where it would end the run in the report."""
     with pipeline(tmp_path, "  - {id: a, type: counts}\n", plugin("counts", sqlflow_step_types=[Counts])).run() as run:
         error = failed(run)
-    assert error["code"] == "SF791"
-    assert "counts its rows with RowCounts(read='many'" in error["message"]
+    assert (error["code"], error["message"]) == ("SF790", "TypeError: read of RowCounts must be int, found 'many'")
+    assert "test_bad_guests.py" in error["hint"]  # where it was made
 
 
 def test_a_rule_that_finds_no_findings_is_named(tmp_path: Path) -> None:
@@ -304,9 +337,23 @@ def test_a_level_that_there_is_not_is_refused() -> None:
     assert "level must be one of off, warn, error, found 'warning'" in (record.error or "")
 
 
+def test_a_hook_that_is_not_marked_is_told() -> None:
+    """Nobody would ask it, and what it brings would be missing without a word."""
+    module = ModuleType("plain")
+    exec("def sqlflow_checks():\n    return []", module.__dict__)  # noqa: S102 - a function of that very name
+    guest = (PluginRecord("plain", "sqlflow-plain", "1.0", "plain"), lambda: module)
+    (record,) = [r for r in catalog(guest).plugins() if r.name == "plain"]
+    assert "sqlflow_checks is not marked" in (record.error or "")
+
+
 @pytest.mark.parametrize(
     ("attribute", "value", "told"),
     [
+        (
+            "write_modes",
+            "replace",
+            "write_modes must be a set of 'append', 'delete_insert', 'merge', 'replace', 'scd2'",
+        ),
         ("Config", None, "Config must be a subclass of sqlflow.sdk.ConfigModel, found None; NoOptions is the one"),
         ("ReadOptions", dict, "ReadOptions must be a subclass of sqlflow.sdk.ConfigModel, found <class 'dict'>"),
     ],

@@ -14,6 +14,7 @@ from sqlflow.sdk import (
     TableSchema,
     TableWrite,
     columns_list,
+    did_you_mean,
     fold,
     normal_type,
     quote,
@@ -107,6 +108,7 @@ def align(db: Connection, write: TableWrite) -> Alignment:
                 changes.append(f"ALTER {quote(known.name)} SET DATA TYPE {column.type}")
             else:
                 complaints.append(f"column {known.name} is {known.type} there and {column.type} in the batch")
+    _refuse_keyless(db, write, target)
     complaints += _missing_required(target, batch)
     if complaints:
         raise SchemaChanged(
@@ -116,6 +118,17 @@ def align(db: Connection, write: TableWrite) -> Alignment:
         )
     changes += _required(db, write, target)
     return Alignment(tuple(names), batch.names, write.key, tuple(changes), computed)
+
+
+def _refuse_keyless(db: Connection, write: TableWrite, target: TableSchema) -> None:
+    """Refuse to hold a batch by its key against rows that have no such column: none of them would ever be met."""
+    lacking = [name for name in write.key if target.get(name) is None]
+    if lacking and db.execute(f"SELECT 1 FROM {quote_target(write.target)} LIMIT 1"):
+        raise StepError(
+            f"{write.target} has no column {lacking[0]!r}, which is part of the key; it has: {', '.join(target.names)}",
+            hint=did_you_mean(lacking[0], target.names, noun="column") + " Or load it anew with --full-refresh",
+            code="SF705",
+        )
 
 
 def taken_over(write: TableWrite, column: Column) -> bool:

@@ -18,6 +18,7 @@ from sqlflow.sdk import (
     ArrowStream,
     Batch,
     ColumnSpec,
+    CursorRange,
     SchemaChanged,
     Select,
     Staged,
@@ -25,6 +26,7 @@ from sqlflow.sdk import (
     TableSchema,
     did_you_mean,
     fold,
+    literal,
     nested_keys,
     normal_type,
     quote,
@@ -48,6 +50,8 @@ def stage(db: Connection, source: Select | ArrowStream, batch: Batch) -> Staged:
     """Stage a batch, cast to the declared columns."""
     if isinstance(source, ArrowStream):
         return _from_arrow(db, source, batch)
+    if not isinstance(source, Select):
+        raise _strange(f"rows come as {type(source).__name__}, expected Select or ArrowStream")
     needs_schema = bool(batch.columns or source.typed) or batch.mode != "replace" or not batch.once
     schema = db.schema_of(f"(\n{source.sql}\n)", source.parameters) if needs_schema else None
     if source.typed is not None and schema is not None:
@@ -64,7 +68,7 @@ def stage(db: Connection, source: Select | ArrowStream, batch: Batch) -> Staged:
         source = replace(source, sql=contracted(source.sql, schema, batch.columns))
         schema = db.schema_of(f"(\n{source.sql}\n)", source.parameters)
     if batch.since is not None and schema is not None:
-        source = replace(source, sql=_within(source.sql, schema, batch))
+        source = replace(source, sql=_within(db, source.sql, schema, batch))
     marked = source.rejects is not None and schema is not None and schema.get(INEXACT) is not None
     if schema is not None and marked:
         schema = TableSchema(tuple(column for column in schema if column.name != INEXACT))
@@ -101,8 +105,24 @@ def _told(source: Select, types: Mapping[str, str]) -> Callable[[str], StepError
     return explained
 
 
-def _within(sql: str, schema: TableSchema, batch: Batch) -> str:
+def _refuse_bounds(db: Connection, since: CursorRange, schema: TableSchema) -> None:
+    """Refuse ends of a range that a person wrote and that the cursor cannot have."""
+    column = schema.get(since.column)
+    for bound in (since.lower, since.upper) if column is not None else ():
+        if bound is None or bound.type is not None or column is None:
+            continue
+        if db.execute(f"SELECT TRY_CAST({literal(bound.text)} AS {column.type}) IS NULL")[0][0]:
+            raise StepError(
+                f"{bound.text!r} is not a value of type {column.type}, which the cursor {since.column!r} has",
+                hint="write --from and --to, or `initial` of the cursor, as such a value",
+                code="SF741",
+            )
+
+
+def _within(db: Connection, sql: str, schema: TableSchema, batch: Batch) -> str:
     """Leave out the rows that are not wanted."""
+    if batch.since is not None:
+        _refuse_bounds(db, batch.since, schema)
     condition = batch.since.condition(schema) if batch.since is not None else None
     return sql if condition is None else f"SELECT * FROM (\n{sql}\n) WHERE {condition}"
 
@@ -113,7 +133,7 @@ def columns(db: Connection, source: Select | ArrowStream) -> TableSchema:
         found = db.schema_of(f"(\n{source.sql}\n)", source.parameters)
         return TableSchema(tuple(column for column in found if column.name != INEXACT))
     name = "sqlflow_arrow_columns"
-    reader: Any = source.open()
+    reader: Any = _opened(source)
     try:
         with translated():
             db.raw.register(name, reader)
@@ -123,9 +143,25 @@ def columns(db: Connection, source: Select | ArrowStream) -> TableSchema:
         reader.close()
 
 
+def _opened(source: ArrowStream) -> Any:
+    import pyarrow as pa
+
+    if not callable(source.open):
+        raise _strange(f"a stream has {type(source.open).__name__} for `open`, expected what opens a RecordBatchReader")
+    reader = source.open()
+    if isinstance(reader, pa.RecordBatchReader):
+        return reader
+    raise _strange(f"a stream opens as {type(reader).__name__}, expected pyarrow.RecordBatchReader")
+
+
+def _strange(told: str) -> StepError:
+    hint = "this is a bug in the plugin that gives them; tell its authors"
+    return StepError(told, hint=hint, code="SF791", kind="internal")
+
+
 def _from_arrow(db: Connection, source: ArrowStream, batch: Batch) -> Staged:
     name = "sqlflow_arrow_batch"
-    reader: Any = source.open()
+    reader: Any = _opened(source)
     raised: list[Exception] = []
     try:
         with translated():
@@ -134,7 +170,7 @@ def _from_arrow(db: Connection, source: ArrowStream, batch: Batch) -> Staged:
         if batch.columns:
             sql = contracted(sql, db.schema_of(name), batch.columns)
         if batch.since is not None:
-            sql = _within(sql, db.schema_of(f"({sql})"), batch)
+            sql = _within(db, sql, db.schema_of(f"({sql})"), batch)
         staged = _make_table(db, f"({sql})", {}, batch)
         return replace(staged, schema=db.schema_of(staged.relation))
     except StepError as error:
