@@ -206,7 +206,7 @@ C = TypeVar("C", bound=ConfigModel)
 class Connector(ABC, Generic[C]):
     """A kind of system, by the `connector` of a connection. Subclasses hold no state.
 
-    Config, read options and write options share no field name, so that a source stays flat in the document.
+    Config shares no field name with read options or write options, so that a source stays flat in the document.
     """
 
     name: ClassVar[str]

@@ -363,3 +363,19 @@ def test_options_that_are_no_model_are_refused(attribute: str, value: Any, told:
     guest = type("Guest", (Badly,), {"name": "guest", attribute: value})
     (record,) = [r for r in catalog(plugin("guest", sqlflow_connectors=[guest])).plugins() if r.name == "guest"]
     assert told in (record.error or "")
+
+
+@pytest.mark.parametrize(
+    ("opens", "told"),
+    [
+        (lambda: pa.table({"id": [1]}), "a stream opens as Table, expected pyarrow.RecordBatchReader"),
+        (lambda: None, "a stream opens as NoneType, expected pyarrow.RecordBatchReader"),
+    ],
+)
+def test_a_stream_opens_as_a_reader(tmp_path: Path, opens: Any, told: str) -> None:
+    """What else it opens as is told as that, and not by what stumbles over it."""
+    guest = type("Opens", (Badly,), {"name": "opens", "read": lambda *_: ArrowStream(opens)})
+    found = pipeline(tmp_path, READ.replace("badly", "opens"), plugin("opens", sqlflow_connectors=[guest]))
+    with found.run() as result:
+        error = failed(result)
+    assert (error["code"], error["message"]) == ("SF791", told)

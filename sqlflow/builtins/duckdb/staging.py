@@ -144,12 +144,10 @@ def columns(db: Connection, source: Select | ArrowStream) -> TableSchema:
 
 
 def _opened(source: ArrowStream) -> Any:
-    import pyarrow as pa
-
     if not callable(source.open):
         raise _strange(f"a stream has {type(source.open).__name__} for `open`, expected what opens a RecordBatchReader")
-    reader = source.open()
-    if isinstance(reader, pa.RecordBatchReader):
+    reader: Any = source.open()
+    if all(hasattr(reader, name) for name in ("schema", "close", "__iter__")):  # core wraps some of them
         return reader
     raise _strange(f"a stream opens as {type(reader).__name__}, expected pyarrow.RecordBatchReader")
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-# Three models, which share no key: `source: {connector: acme, folder: lake, table: orders}` is flat.
+# The options share no key with the config: `source: {connector: acme, folder: lake, table: orders}` is flat.
 # The docstring below a field is the documentation of that option. A password is a field of the type `Secret`.
 
 
