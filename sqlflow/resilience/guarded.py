@@ -89,7 +89,7 @@ class Guarded(Connector[ConfigModel]):
         """Say how the rows come."""
         calls = self.calls
         if calls.guard is None:
-            return self._of_kind(self.inner.read(request), "read", Select, ArrowStream)
+            return self._read_of(self.inner.read(request), request)
         end = calls.use()
         try:
             source = calls.tried("reading", lambda _: self._read(request))
@@ -110,11 +110,24 @@ class Guarded(Connector[ConfigModel]):
         asked = replace(request, stopped=lambda: over[0] or request.stopped(), pace=calls.wait_turn)
         return calls.once(
             "reading",
-            lambda: self._of_kind(self.inner.read(asked), "read", Select, ArrowStream),
+            lambda: self._read_of(self.inner.read(asked), asked),
             cancel=cancel,
             discard=_dispose,
             tells=lambda source: isinstance(source, Select),  # a stream may not have been asked for yet
         )
+
+    def _read_of(self, found: Select | ArrowStream, request: ReadRequest) -> Select | ArrowStream:
+        """Hold what a read returns to what may be returned: a query only in a dialect that the engine takes."""
+        found = self._of_kind(found, "read", Select, ArrowStream)
+        if isinstance(found, Select) and found.dialect not in request.dialects:
+            raise StepError(
+                f"read of connector {self.name!r} returned a query in {found.dialect!r}, and the engine takes "
+                + (" and ".join(sorted(request.dialects)) or "none"),
+                hint="this is a bug in the connector: it must stream its rows then; tell its authors",
+                code="SF791",
+                kind="internal",
+            )
+        return found
 
     def _learning_from(self, source: Select) -> Select:
         """Have the breaker hear of what goes wrong while the engine scans."""

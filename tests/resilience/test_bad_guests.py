@@ -25,6 +25,7 @@ from sqlflow.sdk import (
     NoOptions,
     Observer,
     RowCounts,
+    Select,
     SQLFlowError,
     StepExecutionResult,
     StepPlan,
@@ -379,3 +380,13 @@ def test_a_stream_opens_as_a_reader(tmp_path: Path, opens: Any, told: str) -> No
     with found.run() as result:
         error = failed(result)
     assert (error["code"], error["message"]) == ("SF791", told)
+
+
+def test_a_query_in_another_dialect_is_not_run(tmp_path: Path) -> None:
+    """It may mean something else to the engine, or nothing."""
+    guest = type("Foreign", (Badly,), {"name": "foreign", "read": lambda *_: Select("oracle", "select 1 as id")})
+    found = pipeline(tmp_path, READ.replace("badly", "foreign"), plugin("foreign", sqlflow_connectors=[guest]))
+    with found.run() as result:
+        error = failed(result)
+    assert error["code"] == "SF791"
+    assert "returned a query in 'oracle', and the engine takes duckdb" in error["message"]
