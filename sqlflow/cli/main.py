@@ -6,6 +6,7 @@ import atexit
 import gc
 import os
 import sys
+from itertools import pairwise
 
 from sqlflow.version import __version__
 
@@ -70,7 +71,7 @@ def _run(arguments: list[str]) -> int:
     except SQLFlowError as error:
         from sqlflow.cli.render import show_error
 
-        show_error(error)
+        show_error(error, machine=_answers_a_machine(arguments))
         return getattr(error, "exit_status", error.exit_code)
     except Exception as error:
         if hasattr(error, "show") and hasattr(error, "exit_code"):  # a usage error: unknown verb, missing argument
@@ -80,6 +81,15 @@ def _run(arguments: list[str]) -> int:
             return int(getattr(error, "exit_code", 1))
         raise
     return answer if isinstance(answer, int) else 0
+
+
+def _answers_a_machine(arguments: list[str]) -> bool:
+    """Tell whether JSON was asked for; `jsonschema` takes a file under the same option."""
+    spelt = any(argument in ("--output=json", "-ojson") for argument in arguments)
+    pairs = pairwise(arguments)
+    return "jsonschema" not in arguments[:1] and (
+        spelt or any(p in (("--output", "json"), ("-o", "json")) for p in pairs)
+    )
 
 
 if __name__ == "__main__":

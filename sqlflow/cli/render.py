@@ -64,9 +64,15 @@ def show_problems(problems: Iterable[Problem], stream: TextIO) -> None:
         print(problem_text(problem, stream), file=stream)
 
 
-def show_error(error: SQLFlowError) -> None:
-    """Print an error to standard error."""
+def show_error(error: SQLFlowError, *, machine: bool = False) -> None:
+    """Print an error to standard error; for a machine as JSON, to where its answer would be."""
     stream = sys.stderr
+    if machine:
+        own = (Problem(error.code or "SF700", error.message, None, error.hint),)
+        problems = error.problems if isinstance(error, DocumentError) else own
+        files = dict.fromkeys(problem.mark.file for problem in problems if problem.mark is not None)
+        show_json({"files": list(files), "problems": [problem_data(problem) for problem in problems]})
+        return
     if isinstance(error, DocumentError):
         show_problems(error.problems, stream)
         count = sum(p.severity == "error" for p in error.problems)

@@ -274,3 +274,27 @@ def test_plan_says_what_a_full_refresh_takes_away(tmp_path):
     told = sqlflow(tmp_path, "plan", "h.yaml", "--full-refresh")
     assert "h: makes hist anew of what the sources have now; the history that it keeps is lost" in told
     assert sqlflow(tmp_path, "plan", "h.yaml", "--from", "1", code=2) == ""
+
+
+@pytest.mark.parametrize(
+    ("verb", "code"),
+    [
+        (["state", "list", "nope.yaml"], "SF101"),
+        (["schema", "show", "nope.yaml", "s"], "SF101"),
+        (["quarantine", "list", "nope.yaml"], "SF101"),
+        (["vars", "nope.yaml"], "SF101"),
+        (["lineage", "nope.yaml"], "SF101"),
+        (["query", "selec 1"], None),
+        (["runs", "show", "nope"], None),
+        (["connector", "describe", "nope"], None),
+    ],
+)
+def test_a_program_is_told_of_an_error_in_json(tmp_path, verb, code):
+    """Whoever asks for JSON gets JSON, whatever happens: the file, the code, the message and the remedy."""
+    command = [sys.executable, "-m", "sqlflow.cli.main", *verb, "--output", "json"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode in (1, 2), done.stderr
+    (problem,) = json.loads(done.stdout)["problems"]
+    assert code is None or problem["code"] == code, problem
+    assert problem["message"]
+    assert done.stderr == ""

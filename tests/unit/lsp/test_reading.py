@@ -47,13 +47,13 @@ def catalog_with(item):
 
 
 def test_a_guest_that_fails_is_a_problem(tmp_path):
-    """A step type that raises while it plans is told as a problem, and what was known before is kept."""
+    """A step type that raises while it plans is told as a problem of its step, and the others are known as before."""
     desk = Desk()
     desk.catalog = catalog_with(Raises)
     path = tmp_path / "tiny.yaml"
     assert desk.read(path, SPEC, {}).schema("raw.t").names == ("answer",)
     reading = desk.read(path, f"{SPEC}  - {{id: two, type: raises}}\n", {})
-    assert [(problem.code, problem.mark) for problem in reading.problems] == [("SF601", None)]
+    assert [(problem.code, problem.mark.line) for problem in reading.problems] == [("SF601", 8)]
     assert "KeyError" in reading.problems[0].message
     assert reading.schema("RAW.T").names == ("answer",)
     desk.close()
