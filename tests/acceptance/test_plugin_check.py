@@ -84,7 +84,13 @@ MISTAKES = {
     "a library with others in tow": Mistake(
         DOOR, SDK, SDK + "\nimport requests", "SF625", "importing sqlflow_sky imports requests:", (DOOR, "requests"),
     ),
-    "no hook": Mistake(DOOR, "@hookimpl\n", "", "SF622", "entry point 'sky' brings nothing: sqlflow_sky has no hook"),
+    "no hook": Mistake(
+        DOOR, "@hookimpl\ndef sqlflow_connectors", "def connectors", "SF622",
+        "entry point 'sky' brings nothing: sqlflow_sky has no hook",
+    ),
+    "a hook that is not marked": Mistake(
+        DOOR, "@hookimpl\n", "", "SF622", "sqlflow_connectors is not marked, so nobody would ask it",
+    ),
     "a hook that is none": Mistake(
         DOOR, "def sqlflow_connectors", "def sqlflow_connector", "SF622", "sqlflow_connector is not a hook",
     ),

@@ -166,6 +166,8 @@ class Oracle:
             unique = delivery.mode in ("merge", "append") and delivery.on_duplicate == "error"
             if unique and len(set(keys)) < len(keys):
                 return StepError, "SF705"
+            if meets and self.rows and not set(delivery.key) <= set(there):
+                return StepError, "SF705"
         if meets and delivery.policy == "alert" and not set(batch) <= set(there):
             return SchemaChanged, "SF721"
         if meets and not self.required <= set(batch):
